@@ -1,0 +1,14 @@
+//! ehl, an eBPF header logger: attach one precompiled probe for a bounded time, log header elements of the
+//! traffic it sees as rows, detach.
+//!
+//! Invariants, each of which a reader may rely on:
+//! - aya is named only in [`probe`]; clap only in [`args`] and [`command`].
+//! - Only [`render`] and [`progress`] write to stdout and stderr.
+//! - Nothing below [`pipeline`] reads the clock: time comes in with the events.
+//! - Nothing below [`command`] ends the process.
+//! - No plain secret leaves [`http`]: values are redacted where they are parsed.
+//!
+//! Modules import downwards only: `command` > `pipeline` > `aggregate`, `render` > `http` > `stream` > `source` > `probe`.
+
+
+

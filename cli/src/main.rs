@@ -1,0 +1,2 @@
+//! The `ehl` binary.
+fn main() {}
