@@ -1,1 +1,22 @@
-#![no_std]
+//! What crosses the boundary between ehl's eBPF programs and ehl itself, and the pure functions that both sides run.
+//!
+//! - [`record`]: the one event layout of all stream probes.
+//! - [`counter`]: the per-CPU counters of a probe.
+//! - [`connection`]: the kernel's memory of one TCP connection.
+//! - [`packet`]: from the network layer to a TCP segment.
+//! - [`head`], [`chunked`]: where an HTTP/1 head and a chunked body end.
+//! - [`walk`]: which bytes of a segment go up to user space, and which are proven body.
+//!
+//! `no_std`, no dependencies, no allocation, no panics: the verifier has to accept all of it. Everything is tested on
+//! the host from bytes.
+
+#![cfg_attr(not(test), no_std)]
+
+pub mod chunked;
+pub mod connection;
+pub mod counter;
+pub mod head;
+pub mod packet;
+pub mod record;
+pub mod walk;
+pub mod window;

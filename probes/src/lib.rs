@@ -1,1 +1,25 @@
-//! x
+//! ehl's eBPF programs.
+//!
+//! For the host this crate is the precompiled objects, aligned as an ELF reader wants them. For BPF it is what the
+//! programs share. `scripts/build-probes` makes the objects from `src/bin`.
+
+#![cfg_attr(target_arch = "bpf", no_std)]
+
+#[cfg(target_arch = "bpf")]
+pub mod kernel;
+
+#[cfg(not(target_arch = "bpf"))]
+mod prebuilt {
+    #[repr(C, align(8))]
+    struct Aligned<T: ?Sized>(T);
+
+    static SOCK_HTTP: &Aligned<[u8]> = &Aligned(*include_bytes!("../prebuilt/sock_http.o"));
+
+    /// The ELF of `sock-http`: one socket filter, `sock_http`.
+    pub fn sock_http() -> &'static [u8] {
+        &SOCK_HTTP.0
+    }
+}
+
+#[cfg(not(target_arch = "bpf"))]
+pub use prebuilt::sock_http;

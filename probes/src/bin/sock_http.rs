@@ -1,1 +1,133 @@
-fn main(){}
+//! `sock-http`: a socket filter on AF_PACKET sockets that submits what can belong to a cleartext HTTP/1 head.
+//!
+//! The sockets are of type SOCK_DGRAM, so that every packet starts at the network layer, with or without Ethernet below.
+//! The filter always answers 0: no packet is ever queued on the socket.
+
+#![cfg_attr(target_arch = "bpf", no_std, no_main)]
+
+#[cfg(not(target_arch = "bpf"))]
+fn main() {}
+
+#[cfg(target_arch = "bpf")]
+mod filter {
+    use aya_ebpf::{
+        bindings::__sk_buff,
+        helpers::generated::{bpf_ktime_get_ns, bpf_skb_load_bytes},
+        macros::{map, socket_filter},
+        maps::PerCpuArray,
+        programs::SkBuffContext,
+    };
+    use ehl_probes::kernel::{
+        connections, counters::count, filter,
+        tap::{Scratch, walk_segment},
+    };
+    use ehl_probes_common::{
+        counter::Counter,
+        packet::{self, Kind, Load},
+        record::{ProbeId, Way, tcp_flag},
+    };
+
+    #[map]
+    static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+
+    /// Every network namespace's loopback interface has this index.
+    const LOOPBACK: u32 = 1;
+    /// `skb->pkt_type` of a packet that this host sends (linux/if_packet.h).
+    const PACKET_OUTGOING: u32 = 4;
+
+    #[socket_filter]
+    fn sock_http(ctx: SkBuffContext) -> i64 {
+        observe(ctx.skb.skb);
+        0
+    }
+
+    #[inline(always)]
+    fn observe(skb: *mut __sk_buff) -> Option<()> {
+        // SAFETY: the kernel passes a valid context; these are fields that a socket filter may read.
+        let (interface, pkt_type, protocol) = unsafe { ((*skb).ifindex, (*skb).pkt_type, (*skb).protocol) };
+        // The loopback shows each packet twice, as sent and as received: the second one counts.
+        if interface == LOOPBACK && pkt_type == PACKET_OUTGOING {
+            return None;
+        }
+        let scratch = SCRATCH.get_ptr_mut(0)?;
+        // SAFETY: the pointer comes from a map look-up that succeeded, and this CPU's value is used by nobody else.
+        let Scratch { tcp, key, .. } = unsafe { &mut *scratch };
+        match packet::parse(&mut Packet { skb }, u16::from_be(protocol as u16), tcp) {
+            Kind::Tcp => {}
+            Kind::Fragment => {
+                count(Counter::Fragments);
+                return None;
+            }
+            Kind::Other => return None,
+        }
+        let opens_or_closes = tcp.flags & (tcp_flag::SYN | tcp_flag::FIN | tcp_flag::RST);
+        if tcp.payload_len == 0 && opens_or_closes == 0 {
+            return None;
+        }
+        if !filter::watches_ports(tcp.source_port, tcp.destination_port) || !filter::watches_networks(&tcp.source, &tcp.destination) {
+            return None;
+        }
+        if interface == LOOPBACK && tcp.payload_len > 0 {
+            count(Counter::Duplicates);
+        }
+        let direction = key.set(tcp);
+        let connection = if tcp.payload_len > 0 || opens_or_closes & tcp_flag::SYN != 0 {
+            let Some(connection) = connections::find_or_insert(key) else {
+                count(Counter::Untracked);
+                return None;
+            };
+            connection
+        } else {
+            connections::find(key)?
+        };
+        let way = if pkt_type == PACKET_OUTGOING { Way::Egress } else { Way::Ingress };
+        prepare(scratch, interface, way, direction);
+        walk_segment(skb, scratch, connection);
+        None
+    }
+
+    /// Lays out the walk, and the part of the record header that all records of the segment share.
+    #[inline(always)]
+    fn prepare(scratch: *mut Scratch, interface: u32, way: Way, direction: u32) {
+        // SAFETY: as in `observe`, whose references are not used any more.
+        let Scratch { draft, walk, tcp, .. } = unsafe { &mut *scratch };
+        // SAFETY: the helper takes no arguments and only reads the clock.
+        walk.segment.time_ns = unsafe { bpf_ktime_get_ns() };
+        walk.segment.sequence = tcp.sequence;
+        walk.segment.len = tcp.payload_len;
+        walk.segment.interface = interface;
+        walk.segment.tcp_flags = tcp.flags;
+        walk.offset = 0;
+        walk.direction = direction;
+        let header = &mut draft.header;
+        header.source = tcp.source;
+        header.destination = tcp.destination;
+        header.source_port = tcp.source_port;
+        header.destination_port = tcp.destination_port;
+        header.acknowledgement = tcp.acknowledgement;
+        header.origin = interface;
+        header.probe = ProbeId::SockHttp as u8;
+        header.way = way as u8;
+        header.tcp_flags = tcp.flags;
+    }
+
+    struct Packet {
+        skb: *mut __sk_buff,
+    }
+
+    impl Load for Packet {
+        #[inline(always)]
+        fn load<const N: usize>(&mut self, offset: u32) -> Option<[u8; N]> {
+            let mut bytes = [0u8; N];
+            // SAFETY: `bytes` has N writable bytes; the helper checks the offset against the packet.
+            let result = unsafe { bpf_skb_load_bytes(self.skb.cast(), offset, bytes.as_mut_ptr().cast(), N as u32) };
+            if result == 0 { Some(bytes) } else { None }
+        }
+
+        #[inline(always)]
+        fn len(&self) -> u32 {
+            // SAFETY: the kernel passes a valid context, whose length a socket filter may read.
+            unsafe { (*self.skb).len }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The table of the probes, and whether each can run here.
+
+use caps::Capability;
+
+use super::needs;
+
+/// One probe, as `ehl probes` shows it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Name on the command line.
+    pub name: &'static str,
+    /// Where it is attached.
+    pub hook: &'static str,
+    /// What it sees.
+    pub sees: &'static str,
+    /// Capabilities that it needs to attach.
+    pub needs: &'static [Capability],
+    /// Oldest kernel.
+    pub kernel: &'static str,
+    /// Whether it can run here, and if not, why.
+    pub verdict: Verdict,
+}
+
+/// Whether a probe can run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It can.
+    Ready,
+    /// Capabilities are missing.
+    NotPermitted(Vec<String>),
+    /// This version of ehl does not have it yet.
+    NotInThisVersion,
+}
+
+/// All probes.
+pub fn probes() -> Vec<Entry> {
+    let later = |name, hook, sees, needs, kernel| Entry { name, hook, sees, needs, kernel, verdict: Verdict::NotInThisVersion };
+    vec![
+        Entry {
+            name: "sock-http",
+            hook: "socket filter on AF_PACKET sockets",
+            sees: "cleartext HTTP/1 heads, both directions",
+            needs: needs::SOCK_HTTP,
+            kernel: "5.15",
+            verdict: match needs::missing(needs::SOCK_HTTP) {
+                missing if missing.is_empty() => Verdict::Ready,
+                missing => Verdict::NotPermitted(needs::names(&missing)),
+            },
+        },
+        later("ssl-uprobe", "uprobes in TLS libraries", "HTTP heads inside TLS, with pid", &[Capability::CAP_BPF, Capability::CAP_PERFMON, Capability::CAP_SYS_PTRACE, Capability::CAP_DAC_READ_SEARCH], "5.15"),
+        later("xdp-headers", "XDP on an interface", "ingress packets before the stack", &[Capability::CAP_NET_ADMIN, Capability::CAP_BPF, Capability::CAP_PERFMON], "5.15"),
+        later("tc-headers", "TCX or clsact, ingress and egress", "packets both ways", &[Capability::CAP_NET_ADMIN, Capability::CAP_BPF, Capability::CAP_PERFMON], "5.15"),
+    ]
+}

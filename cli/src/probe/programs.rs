@@ -1,0 +1,44 @@
+//! The loaded programs and what they cost.
+
+use std::os::fd::OwnedFd;
+
+use aya::Ebpf;
+use aya::programs::loaded_programs;
+use aya::sys::{Stats, enable_stats};
+
+use super::Error;
+
+/// The loaded programs; they stay loaded as long as this lives.
+pub struct Programs {
+    _ebpf: Ebpf,
+    id: u32,
+    statistics: Option<OwnedFd>,
+}
+
+/// How often the programs ran, and how long in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Runs.
+    pub run_count: u64,
+    /// Nanoseconds.
+    pub run_time_ns: u64,
+}
+
+impl Programs {
+    pub(super) fn new(ebpf: Ebpf, id: u32, statistics: Option<OwnedFd>) -> Self {
+        Self { _ebpf: ebpf, id, statistics }
+    }
+
+    /// Switches on the kernel's statistics for all programs of the host, until the descriptor is closed.
+    pub(super) fn measure() -> Result<OwnedFd, Error> {
+        enable_stats(Stats::RunTime)
+            .map_err(|error| Error::Failed { probe: "sock-http", reason: format!("--probe-cost needs CAP_SYS_ADMIN and kernel 5.8: {error}") })
+    }
+
+    /// What the programs cost so far; `None` when that is not measured or cannot be read.
+    pub fn cost(&self) -> Option<Cost> {
+        self.statistics.as_ref()?;
+        let program = loaded_programs().filter_map(Result::ok).find(|program| program.id() == self.id)?;
+        Some(Cost { run_count: program.run_count(), run_time_ns: program.run_time().as_nanos() as u64 })
+    }
+}

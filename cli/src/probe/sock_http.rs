@@ -1,0 +1,153 @@
+//! Loads `sock-http` and attaches it to AF_PACKET sockets: one for all interfaces, or one for each that is named.
+
+use std::io;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+use aya::maps::lpm_trie::{Key, LpmTrie};
+use aya::maps::Array;
+use aya::programs::{ProgramType, SocketFilter};
+use aya::sys::{BpfHelper, is_helper_supported};
+use aya::{Ebpf, EbpfLoader};
+
+use super::{Attached, Error, Links, counters, needs, programs::Programs, records};
+
+const NAME: &str = "sock-http";
+
+/// What the probe watches.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Interfaces by name and index; all when empty.
+    pub interfaces: Vec<(String, u32)>,
+    /// Ports of either end; all when empty.
+    pub ports: Vec<RangeInclusive<u16>>,
+    /// Networks of either end, by address and prefix length; all when empty.
+    pub networks: Vec<(IpAddr, u8)>,
+    /// Size of the ring buffer in bytes, a power of two of pages.
+    pub ring_bytes: u32,
+    /// Whether the kernel is to measure the program's run time.
+    pub measure: bool,
+}
+
+/// Loads the program and attaches it.
+pub fn attach(settings: &Settings) -> Result<Attached, Error> {
+    needs::check(NAME, needs::SOCK_HTTP)?;
+    let mut ebpf = load(settings).map_err(|reason| unsupported_or_failed(&reason))?;
+    fill_filters(&mut ebpf, settings)?;
+    let program: &mut SocketFilter = ebpf
+        .program_mut("sock_http")
+        .ok_or_else(|| failed("the object has no program sock_http"))?
+        .try_into()
+        .map_err(|error| failed(&format!("its program is no socket filter: {error}")))?;
+    program.load().map_err(|error| unsupported_or_failed(&error_chain(&error)))?;
+    let statistics = if settings.measure { Some(Programs::measure()?) } else { None };
+    let mut sockets = Vec::new();
+    for index in interfaces(settings) {
+        sockets.push(watch(program, index)?);
+    }
+    let info = program.info().map_err(|error| failed(&format!("its program cannot be looked at: {error}")))?;
+    let missing = || failed("the object lacks a map");
+    Ok(Attached {
+        links: Links { _sockets: sockets },
+        records: records(&mut ebpf).ok_or_else(missing)?,
+        counters: counters(&mut ebpf).ok_or_else(missing)?,
+        programs: Programs::new(ebpf, info.id(), statistics),
+    })
+}
+
+fn load(settings: &Settings) -> Result<Ebpf, String> {
+    let bpf_loop = is_helper_supported(ProgramType::SocketFilter, BpfHelper::BPF_FUNC_loop).unwrap_or(false);
+    EbpfLoader::new()
+        // No program here is relocated against the kernel's types; parsing them would take longer than all the rest.
+        .btf(None)
+        .override_global("FILTER_PORTS", &u8::from(!settings.ports.is_empty()), true)
+        .override_global("FILTER_NETWORKS", &u8::from(!settings.networks.is_empty()), true)
+        .override_global("BPF_LOOP", &u8::from(bpf_loop), true)
+        .map_max_entries("RECORDS", settings.ring_bytes)
+        .load(ehl_probes::sock_http())
+        .map_err(|error| error_chain(&error))
+}
+
+fn fill_filters(ebpf: &mut Ebpf, settings: &Settings) -> Result<(), Error> {
+    let full = |error: aya::maps::MapError| failed(&format!("its filters cannot be set: {error}"));
+    if !settings.ports.is_empty() {
+        let mut ports: Array<_, [u64; 1024]> = Array::try_from(ebpf.map_mut("PORTS").ok_or_else(|| failed("the object lacks a map"))?).map_err(full)?;
+        ports.set(0, bits(&settings.ports), 0).map_err(full)?;
+    }
+    if !settings.networks.is_empty() {
+        let mut networks: LpmTrie<_, [u8; 16], u8> =
+            LpmTrie::try_from(ebpf.map_mut("NETWORKS").ok_or_else(|| failed("the object lacks a map"))?).map_err(full)?;
+        for (address, prefix) in &settings.networks {
+            let (bytes, prefix) = match address {
+                IpAddr::V4(v4) => (v4.to_ipv6_mapped().octets(), 96 + u32::from(*prefix)),
+                IpAddr::V6(v6) => (v6.octets(), u32::from(*prefix)),
+            };
+            networks.insert(&Key::new(prefix, bytes), 1, 0).map_err(full)?;
+        }
+    }
+    Ok(())
+}
+
+fn bits(ports: &[RangeInclusive<u16>]) -> [u64; 1024] {
+    let mut bits = [0u64; 1024];
+    for port in ports.iter().cloned().flatten() {
+        if let Some(word) = bits.get_mut(usize::from(port >> 6)) {
+            *word |= 1 << (port & 63);
+        }
+    }
+    bits
+}
+
+/// 0 stands for all interfaces (packet(7)).
+fn interfaces(settings: &Settings) -> Vec<u32> {
+    if settings.interfaces.is_empty() { vec![0] } else { settings.interfaces.iter().map(|(_, index)| *index).collect() }
+}
+
+/// A packet socket with the filter in place before it is bound: no packet passes it unseen.
+fn watch(program: &SocketFilter, interface: u32) -> Result<OwnedFd, Error> {
+    let os = |deed: &str| failed(&format!("{deed}: {}", io::Error::last_os_error()));
+    // SAFETY: plain system call; protocol 0 receives nothing until the socket is bound.
+    let raw = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
+    if raw < 0 {
+        return Err(os("a packet socket cannot be opened"));
+    }
+    // SAFETY: the descriptor was just opened and nobody else owns it.
+    let socket = unsafe { OwnedFd::from_raw_fd(raw) };
+    program.attach(socket.as_fd()).map_err(|error| failed(&error_chain(&error)))?;
+    let address = libc::sockaddr_ll {
+        sll_family: libc::AF_PACKET as libc::c_ushort,
+        sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
+        sll_ifindex: interface as libc::c_int,
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 0,
+        sll_addr: [0; 8],
+    };
+    // SAFETY: the address is a sockaddr_ll and its length is given.
+    let bound = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), size_of_val(&address) as libc::socklen_t) };
+    if bound < 0 {
+        return Err(os("a packet socket cannot be bound to the interface"));
+    }
+    Ok(socket)
+}
+
+fn failed(reason: &str) -> Error {
+    Error::Failed { probe: NAME, reason: reason.to_owned() }
+}
+
+/// A kernel that lacks a map type, a helper or the program type says EINVAL or worse at loading.
+fn unsupported_or_failed(reason: &str) -> Error {
+    Error::Unsupported { probe: NAME, reason: reason.to_owned() }
+}
+
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

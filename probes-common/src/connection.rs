@@ -1,0 +1,208 @@
+//! The kernel's memory of one TCP connection: the key of the map, and per direction how far the stream is understood.
+
+use crate::chunked;
+use crate::head::Scan;
+use crate::packet::Tcp;
+
+/// Both ends of a connection, addresses (IPv4 as `::ffff:a.b.c.d`, network byte order) and ports (host byte order), in a
+/// fixed order, so that both directions find the same entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(C, align(8))]
+pub struct Key {
+    low: [u8; 16],
+    high: [u8; 16],
+    low_port: u16,
+    high_port: u16,
+    /// Zero, so that the key has no undefined bytes.
+    zero: u32,
+}
+
+const _: () = assert!(size_of::<Key>() == 40);
+
+impl Key {
+    /// Becomes the key of the connection that a segment belongs to; returns which of its directions that segment has (0:
+    /// from the lower end).
+    #[inline(always)]
+    pub fn set(&mut self, segment: &Tcp) -> u32 {
+        self.zero = 0;
+        if sorts_lower(segment) {
+            self.low = segment.source;
+            self.high = segment.destination;
+            self.low_port = segment.source_port;
+            self.high_port = segment.destination_port;
+            0
+        } else {
+            self.low = segment.destination;
+            self.high = segment.source;
+            self.low_port = segment.destination_port;
+            self.high_port = segment.source_port;
+            1
+        }
+    }
+}
+
+/// Whether the sender is the lower end. Any total order will do; ports first, because they differ most often.
+#[inline(always)]
+fn sorts_lower(segment: &Tcp) -> bool {
+    if segment.source_port != segment.destination_port {
+        return segment.source_port < segment.destination_port;
+    }
+    let ((a_high, a_low), (b_high, b_low)) = (halves(&segment.source), halves(&segment.destination));
+    if a_low != b_low { a_low < b_low } else { a_high <= b_high }
+}
+
+#[inline(always)]
+fn halves(address: &[u8; 16]) -> (u64, u64) {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *address;
+    (u64::from_ne_bytes([a, b, c, d, e, f, g, h]), u64::from_ne_bytes([i, j, k, l, m, n, o, p]))
+}
+
+/// Values of [`Direction::phase`]: what the byte at [`Direction::next`] belongs to.
+pub mod phase {
+    /// Nothing was seen yet.
+    pub const NEW: u8 = 0;
+    /// The first byte of a message, known for certain.
+    pub const BOUNDARY: u8 = 1;
+    /// Within a head.
+    pub const HEAD: u8 = 2;
+    /// Within a body of known length.
+    pub const BODY: u8 = 3;
+    /// Within a chunked body.
+    pub const CHUNKED: u8 = 4;
+    /// A body that ends with the connection, or an upgraded connection: no more heads.
+    pub const CLOSE: u8 = 5;
+    /// Joined in the middle and not yet understood: what looks like a head is taken for one.
+    pub const JOINED: u8 = 6;
+    /// Out of step: everything goes up.
+    pub const DESYNC: u8 = 7;
+    /// TLS from the first byte on.
+    pub const TLS: u8 = 8;
+    /// HTTP/2 from the first byte on.
+    pub const HTTP2: u8 = 9;
+}
+
+/// One direction of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Direction {
+    /// Bytes of body (or of chunk data) still to come; of a chunk size, what was read of it.
+    pub left: u64,
+    /// Requests: whether each of the last 64 was HEAD or CONNECT (or may have been), bit `messages % 64`.
+    pub bodyless: u64,
+    /// `CLOCK_MONOTONIC` in nanoseconds of the last record.
+    pub reported_ns: u64,
+    /// `CLOCK_MONOTONIC` in nanoseconds of the last byte of body that stayed down.
+    pub skipped_ns: u64,
+    /// The head that is being read.
+    pub scan: Scan,
+    /// Sequence number after the last byte that was understood.
+    pub next: u32,
+    /// Body bytes before `next` that no record covers yet.
+    pub skipped: u32,
+    /// Requests seen, or final responses seen.
+    pub messages: u32,
+    /// Unproven bytes that may still go up before a joined direction is taken for something else.
+    pub budget: u32,
+    /// Interface on which new bytes were last seen.
+    pub interface: u32,
+    /// One of [`phase`].
+    pub phase: u8,
+    /// One of [`chunked::phase`], in [`phase::CHUNKED`].
+    pub chunk_phase: u8,
+    /// 1 when a head was seen: a direction of HTTP.
+    pub http: u8,
+    /// Zero.
+    pub reserved: u8,
+}
+
+/// What the map holds: the direction from the lower end of the key, then the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Connection {
+    /// Indexed by what [`Key::new`] tells.
+    pub directions: [Direction; 2],
+}
+
+impl Direction {
+    /// Nothing was seen yet.
+    pub const NEW: Self = Self {
+        left: 0,
+        bodyless: 0,
+        reported_ns: 0,
+        skipped_ns: 0,
+        scan: Scan::START,
+        next: 0,
+        skipped: 0,
+        messages: 0,
+        budget: 0,
+        interface: 0,
+        phase: phase::NEW,
+        chunk_phase: 0,
+        http: 0,
+        reserved: 0,
+    };
+
+    /// Forgets everything: the byte at `next` comes next, and belongs to `phase`.
+    #[inline(always)]
+    pub fn restart(&mut self, next: u32, phase: u8, interface: u32, budget: u32) {
+        self.left = 0;
+        self.bodyless = 0;
+        self.reported_ns = 0;
+        self.skipped_ns = 0;
+        self.scan.clear();
+        self.next = next;
+        self.skipped = 0;
+        self.messages = 0;
+        self.budget = budget;
+        self.interface = interface;
+        self.phase = phase;
+        self.chunk_phase = 0;
+        self.http = 0;
+    }
+
+    /// The chunked body's state.
+    #[inline(always)]
+    pub fn chunk(&self) -> chunked::State {
+        chunked::State { left: self.left, phase: self.chunk_phase }
+    }
+
+    /// Stores the chunked body's state.
+    #[inline(always)]
+    pub fn set_chunk(&mut self, state: chunked::State) {
+        self.left = state.left;
+        self.chunk_phase = state.phase;
+    }
+}
+
+impl Connection {
+    /// Nothing was seen yet.
+    pub const NEW: Self = Self { directions: [Direction::NEW; 2] };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_directions_have_one_key() {
+        let mut ends = Vec::new();
+        for port in [80, 40_000] {
+            for last in [1, 2, 200] {
+                let mut address = [0; 16];
+                address[15] = last;
+                ends.push((address, port));
+                address[0] = 0xfe;
+                ends.push((address, port));
+            }
+        }
+        for a in &ends {
+            for b in ends.iter().filter(|b| *b != a) {
+                let there = Tcp { source: a.0, source_port: a.1, destination: b.0, destination_port: b.1, ..Tcp::default() };
+                let back = Tcp { source: b.0, source_port: b.1, destination: a.0, destination_port: a.1, ..Tcp::default() };
+                let (mut key, mut other) = (Key::default(), Key::default());
+                assert_eq!(key.set(&there) + other.set(&back), 1);
+                assert_eq!(key, other);
+            }
+        }
+    }
+}

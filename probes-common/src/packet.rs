@@ -1,0 +1,316 @@
+//! From the network layer of a packet to the TCP segment in it: IPv4 with options, IPv6 with extension headers, VLAN tags
+//! in band. Reads through [`Load`], so that it works on non-linear packets and on bytes alike.
+
+/// Reads bytes of a packet, from its network layer on.
+pub trait Load {
+    /// `N` bytes at `offset`; `None` when the packet is shorter.
+    fn load<const N: usize>(&mut self, offset: u32) -> Option<[u8; N]>;
+    /// Length of the packet from its network layer on.
+    fn len(&self) -> u32;
+}
+
+/// EtherType numbers (IEEE 802).
+pub mod ethertype {
+    /// Internet Protocol version 4.
+    pub const IPV4: u16 = 0x0800;
+    /// Internet Protocol version 6.
+    pub const IPV6: u16 = 0x86dd;
+    /// Customer VLAN tag.
+    pub const VLAN: u16 = 0x8100;
+    /// Service VLAN tag (QinQ).
+    pub const QINQ: u16 = 0x88a8;
+}
+
+/// A TCP segment within a packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Tcp {
+    /// Sender, IPv4 as `::ffff:a.b.c.d`.
+    pub source: [u8; 16],
+    /// Receiver.
+    pub destination: [u8; 16],
+    /// Sender's port.
+    pub source_port: u16,
+    /// Receiver's port.
+    pub destination_port: u16,
+    /// Sequence number.
+    pub sequence: u32,
+    /// Acknowledgement number.
+    pub acknowledgement: u32,
+    /// Flags, the low eight.
+    pub flags: u8,
+    /// Where the payload starts.
+    pub payload: u32,
+    /// Length of the payload in bytes.
+    pub payload_len: u32,
+}
+
+/// What a packet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A TCP segment (of a fragmented packet: its first fragment).
+    Tcp,
+    /// A later fragment: no ports.
+    Fragment,
+    /// Not TCP, or too short to tell.
+    Other,
+}
+
+const PROTOCOL_TCP: u8 = 6;
+
+/// Parses from the network layer on; `ethertype` is what the layer below says is there. Fills `tcp` when it is that.
+#[inline(always)]
+pub fn parse<L: Load>(packet: &mut L, ethertype: u16, tcp: &mut Tcp) -> Kind {
+    let (offset, ethertype) = match ethertype {
+        ethertype::VLAN | ethertype::QINQ => untag(packet, ethertype),
+        other => (0, other),
+    };
+    match ethertype {
+        ethertype::IPV4 => ipv4(packet, offset, tcp),
+        ethertype::IPV6 => ipv6(packet, offset, tcp),
+        _ => Kind::Other,
+    }
+}
+
+/// Up to two tags: each is two bytes of tag and the next EtherType. Where the kernel inserted the tag itself, the network
+/// layer starts behind it although the protocol still names the tag.
+#[inline(always)]
+fn untag<L: Load>(packet: &mut L, ethertype: u16) -> (u32, u16) {
+    let Some(bytes) = packet.load::<10>(0) else {
+        return (0, ethertype);
+    };
+    let first = u16::from_be_bytes([bytes[2], bytes[3]]);
+    let second = u16::from_be_bytes([bytes[6], bytes[7]]);
+    if let Some(inner) = ip(first, bytes[4]) {
+        return (4, inner);
+    }
+    if matches!(first, ethertype::VLAN | ethertype::QINQ) {
+        if let Some(inner) = ip(second, bytes[8]) {
+            return (8, inner);
+        }
+    }
+    match bytes[0] >> 4 {
+        4 => (0, ethertype::IPV4),
+        6 => (0, ethertype::IPV6),
+        _ => (0, ethertype),
+    }
+}
+
+#[inline(always)]
+fn ip(ethertype: u16, first: u8) -> Option<u16> {
+    match (ethertype, first >> 4) {
+        (ethertype::IPV4, 4) | (ethertype::IPV6, 6) => Some(ethertype),
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn ipv4<L: Load>(packet: &mut L, offset: u32, tcp: &mut Tcp) -> Kind {
+    let Some(header) = packet.load::<20>(offset) else {
+        return Kind::Other;
+    };
+    let header_len = (header[0] & 0x0f) as u32 * 4;
+    if header[0] >> 4 != 4 || header_len < 20 || header[9] != PROTOCOL_TCP {
+        return Kind::Other;
+    }
+    if u16::from_be_bytes([header[6], header[7]]) & 0x1fff != 0 {
+        return Kind::Fragment;
+    }
+    let total = u16::from_be_bytes([header[2], header[3]]) as u32;
+    // Zero: more than 64 KiB in one packet (BIG TCP, kernel 6.3); otherwise what follows is padding.
+    let end = if total == 0 { packet.len() } else { offset + total };
+    copy4(&mut tcp.source, &header, 12);
+    copy4(&mut tcp.destination, &header, 16);
+    segment(packet, offset + header_len, end, tcp)
+}
+
+const MAPPED: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0];
+
+#[inline(always)]
+fn copy4(address: &mut [u8; 16], header: &[u8; 20], at: usize) {
+    *address = MAPPED;
+    address[12] = header[at];
+    address[13] = header[at + 1];
+    address[14] = header[at + 2];
+    address[15] = header[at + 3];
+}
+
+/// RFC 8200 section 4: extension headers that may stand before TCP.
+#[inline(always)]
+fn ipv6<L: Load>(packet: &mut L, offset: u32, tcp: &mut Tcp) -> Kind {
+    const HOP_BY_HOP: u8 = 0;
+    const ROUTING: u8 = 43;
+    const FRAGMENT: u8 = 44;
+    const AUTHENTICATION: u8 = 51;
+    const DESTINATION: u8 = 60;
+    const MAX_HEADERS: u32 = 8;
+    let Some(header) = packet.load::<40>(offset) else {
+        return Kind::Other;
+    };
+    if header[0] >> 4 != 6 {
+        return Kind::Other;
+    }
+    let payload = u16::from_be_bytes([header[4], header[5]]) as u32;
+    let end = if payload == 0 { packet.len() } else { offset + 40 + payload };
+    let mut next = header[6];
+    let mut at = offset + 40;
+    for _ in 0..MAX_HEADERS {
+        if next == PROTOCOL_TCP {
+            tcp.source.copy_from_slice(&header[8..24]);
+            tcp.destination.copy_from_slice(&header[24..40]);
+            return segment(packet, at, end, tcp);
+        }
+        let Some(extension) = packet.load::<4>(at) else {
+            return Kind::Other;
+        };
+        let len = match next {
+            HOP_BY_HOP | ROUTING | DESTINATION => (extension[1] as u32 + 1) * 8,
+            // RFC 4302 section 2.2: in units of 4 bytes, less 2.
+            AUTHENTICATION => (extension[1] as u32 + 2) * 4,
+            FRAGMENT if u16::from_be_bytes([extension[2], extension[3]]) & 0xfff8 != 0 => return Kind::Fragment,
+            FRAGMENT => 8,
+            _ => return Kind::Other,
+        };
+        next = extension[0];
+        at += len;
+    }
+    Kind::Other
+}
+
+#[inline(always)]
+fn segment<L: Load>(packet: &mut L, at: u32, end: u32, tcp: &mut Tcp) -> Kind {
+    let Some(header) = packet.load::<20>(at) else {
+        return Kind::Other;
+    };
+    let header_len = (header[12] >> 4) as u32 * 4;
+    let payload = at + header_len;
+    let end = if end > packet.len() { packet.len() } else { end };
+    if header_len < 20 || payload > end {
+        return Kind::Other;
+    }
+    tcp.source_port = u16::from_be_bytes([header[0], header[1]]);
+    tcp.destination_port = u16::from_be_bytes([header[2], header[3]]);
+    tcp.sequence = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+    tcp.acknowledgement = u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
+    tcp.flags = header[13];
+    tcp.payload = payload;
+    tcp.payload_len = end - payload;
+    Kind::Tcp
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bytes(Vec<u8>);
+
+    impl Load for Bytes {
+        fn load<const N: usize>(&mut self, offset: u32) -> Option<[u8; N]> {
+            self.0.get(offset as usize..offset as usize + N)?.try_into().ok()
+        }
+        fn len(&self) -> u32 {
+            self.0.len() as u32
+        }
+    }
+
+    fn tcp_bytes(options: usize, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0x1f, 0x90, 0xc3, 0x50, 0, 0, 0, 7, 0, 0, 0, 9, ((20 + options) / 4 << 4) as u8, 0x18, 0, 0, 0, 0, 0, 0];
+        bytes.resize(20 + options, 1);
+        bytes.extend_from_slice(payload);
+        bytes
+    }
+
+    fn ipv4_bytes(options: usize, segment: &[u8]) -> Vec<u8> {
+        let total = (20 + options + segment.len()) as u16;
+        let mut bytes = vec![0x40 | ((20 + options) / 4) as u8, 0, 0, 0, 0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        bytes[2..4].copy_from_slice(&total.to_be_bytes());
+        bytes.resize(20 + options, 1);
+        bytes.extend_from_slice(segment);
+        bytes
+    }
+
+    fn ipv6_bytes(next: u8, rest: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0x60, 0, 0, 0, 0, 0, next, 64];
+        bytes[4..6].copy_from_slice(&(rest.len() as u16).to_be_bytes());
+        bytes.extend_from_slice(&[0xfd; 16]);
+        bytes.extend_from_slice(&[0xfe; 16]);
+        bytes.extend_from_slice(rest);
+        bytes
+    }
+
+    fn payload(bytes: Vec<u8>, ethertype: u16) -> Vec<u8> {
+        let mut packet = Bytes(bytes);
+        let mut tcp = Tcp::default();
+        assert_eq!(parse(&mut packet, ethertype, &mut tcp), Kind::Tcp);
+        assert_eq!((tcp.source_port, tcp.destination_port, tcp.sequence, tcp.acknowledgement), (8080, 50000, 7, 9));
+        packet.0[tcp.payload as usize..(tcp.payload + tcp.payload_len) as usize].to_vec()
+    }
+
+    fn kind(bytes: Vec<u8>, ethertype: u16) -> Kind {
+        parse(&mut Bytes(bytes), ethertype, &mut Tcp::default())
+    }
+
+    #[test]
+    fn finds_the_payload_behind_options_and_before_padding() {
+        for ip_options in [0, 4, 40] {
+            for tcp_options in [0, 12, 40] {
+                let mut bytes = ipv4_bytes(ip_options, &tcp_bytes(tcp_options, b"GET /"));
+                bytes.extend_from_slice(&[0; 6]);
+                assert_eq!(payload(bytes, ethertype::IPV4), b"GET /");
+            }
+        }
+    }
+
+    #[test]
+    fn walks_ipv6_extension_headers() {
+        let segment = tcp_bytes(12, b"GET /");
+        assert_eq!(payload(ipv6_bytes(6, &segment), ethertype::IPV6), b"GET /");
+        let mut rest = vec![43, 1];
+        rest.resize(16, 0);
+        rest.extend_from_slice(&[44, 0, 0, 0, 0, 0, 0, 0]);
+        rest.extend_from_slice(&[51, 0, 0, 1, 0, 0, 0, 0]);
+        rest.extend_from_slice(&[60, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        rest.extend_from_slice(&[6, 0, 0, 0, 0, 0, 0, 0]);
+        rest.extend_from_slice(&segment);
+        assert_eq!(payload(ipv6_bytes(0, &rest), ethertype::IPV6), b"GET /");
+    }
+
+    #[test]
+    fn looks_behind_vlan_tags_in_band() {
+        let ip = ipv4_bytes(0, &tcp_bytes(0, b"GET /"));
+        let tagged = [&[0x40, 5, 0x08, 0][..], &ip].concat();
+        let twice = [&[0x60, 5, 0x81, 0][..], &tagged].concat();
+        assert_eq!(payload(tagged, ethertype::VLAN), b"GET /");
+        assert_eq!(payload(twice, ethertype::QINQ), b"GET /");
+        assert_eq!(payload(ip, ethertype::VLAN), b"GET /");
+    }
+
+    #[test]
+    fn tells_later_fragments_and_other_protocols() {
+        let mut fragment = ipv4_bytes(0, &tcp_bytes(0, b"x"));
+        fragment[7] = 1;
+        assert_eq!(kind(fragment, ethertype::IPV4), Kind::Fragment);
+        let mut udp = ipv4_bytes(0, &tcp_bytes(0, b"x"));
+        udp[9] = 17;
+        assert_eq!(kind(udp, ethertype::IPV4), Kind::Other);
+        assert_eq!(kind(vec![0; 60], 0x0806), Kind::Other);
+        let fragment = ipv6_bytes(44, &[6, 0, 0, 8, 0, 0, 0, 0]);
+        assert_eq!(kind(fragment, ethertype::IPV6), Kind::Fragment);
+    }
+
+    #[test]
+    fn believes_no_length_that_lies() {
+        let whole = ipv4_bytes(0, &tcp_bytes(0, b"GET /"));
+        for cut in 0..whole.len() {
+            let mut tcp = Tcp::default();
+            parse(&mut Bytes(whole[..cut].to_vec()), ethertype::IPV4, &mut tcp);
+            assert!((tcp.payload + tcp.payload_len) as usize <= cut);
+        }
+        let mut offset_lies = whole.clone();
+        offset_lies[20 + 12] = 0xf0;
+        assert_eq!(kind(offset_lies, ethertype::IPV4), Kind::Other);
+        let mut big = whole;
+        big[2..4].copy_from_slice(&[0, 0]);
+        assert_eq!(payload(big, ethertype::IPV4), b"GET /");
+    }
+}

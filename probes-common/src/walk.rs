@@ -1,0 +1,714 @@
+//! Which bytes of a segment go up to user space.
+//!
+//! The rule: everything that can be part of a head goes up; only bytes *proven* to be body stay down, and are counted.
+//! A direction is followed from a known message boundary (a SYN, or the first head seen) through heads and bodies. On
+//! any anomaly (reordering at a place that matters, framing that cannot be proven) it is out of step and everything
+//! goes up, after a handover that tells user space where in a body that began.
+//!
+//! A segment is walked in steps, each over one head window, body part, or chunk; the caller repeats [`step`] so that
+//! the probe can use `bpf_loop`.
+
+use crate::chunked;
+use crate::connection::{Connection, Direction, phase};
+use crate::counter::Counter;
+use crate::head::{self, Cursor, MAX_HEAD, Scan, fact, progress};
+use crate::record::{flag, tcp_flag};
+use crate::window::{WINDOW, Window};
+
+/// A jump of the sequence number by more than any window (RFC 7323 allows 1 GiB, hosts use some MiB) is another
+/// connection on the same ports.
+pub const RESTART_DISTANCE: u32 = 1 << 27;
+
+/// Body that stayed down is reported at least this often, so that user space knows that the exchange lives.
+const REPORT_AFTER_NS: u64 = 1_000_000_000;
+/// And before its length could wrap.
+const REPORT_AFTER_BYTES: u32 = 1 << 30;
+/// Bytes looked at for chunk sizes at a time: a size line without extensions is much shorter.
+const CHUNK_WINDOW: u32 = 32;
+/// More bytes of a first token are not looked at.
+const MAX_TOKEN: u32 = 64;
+
+/// A TCP segment that carries payload, SYN, FIN or RST.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Segment {
+    /// `CLOCK_MONOTONIC` in nanoseconds.
+    pub time_ns: u64,
+    /// Sequence number of the segment.
+    pub sequence: u32,
+    /// Bytes of payload.
+    pub len: u32,
+    /// Interface index.
+    pub interface: u32,
+    /// Bits of [`tcp_flag`].
+    pub tcp_flags: u8,
+}
+
+/// What a record is to cover.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// Time of the last covered byte, `CLOCK_MONOTONIC` in nanoseconds.
+    pub time_ns: u64,
+    /// See [`Handover`].
+    pub framing: u64,
+    /// Sequence number of the first covered byte.
+    pub sequence: u32,
+    /// How many bytes at the start of the window are captured.
+    pub captured: u32,
+    /// How many bytes are covered.
+    pub covered: u32,
+    /// Bits of [`flag`].
+    pub flags: u16,
+}
+
+/// What the walk needs from its host: the kernel, or a test.
+pub trait Tap {
+    /// Fills the window with `len` (1 to [`WINDOW`]) bytes of payload from `offset` on; false when they cannot be read.
+    fn load(&mut self, offset: u32, len: u32) -> bool;
+    /// The window.
+    fn window(&self) -> &Window;
+    /// Submits a record.
+    fn submit(&mut self, span: Span);
+    /// Counts.
+    fn count(&mut self, counter: Counter);
+    /// Repeats [`head::step`] on the window until the cursor stops.
+    fn scan(&mut self, scan: &mut Scan, cursor: &mut Cursor);
+    /// Repeats [`chunked::State::step`] over the window's bytes, at most `end`, until chunk data, the end or nonsense;
+    /// the state, and how many bytes were taken.
+    fn chunk(&mut self, state: chunked::State, end: u32) -> (chunked::State, u32);
+}
+
+/// Where a walk stands.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Walk {
+    /// The segment.
+    pub segment: Segment,
+    /// Payload bytes that are done with.
+    pub offset: u32,
+    /// Which direction of the connection.
+    pub direction: u32,
+}
+
+/// The state of a body at the start of a handover, packed into a record's `framing`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handover {
+    /// So many bytes of the body are left.
+    Body(u64),
+    /// Within a chunked body.
+    Chunked(chunked::State),
+}
+
+impl Handover {
+    /// Kind in the top byte, chunk phase below it, then 48 bits of length. A longer body is cut to that.
+    #[inline(always)]
+    pub fn pack(self) -> u64 {
+        match self {
+            Self::Body(left) => 1 << 56 | left & LENGTH_MASK,
+            Self::Chunked(state) => 2 << 56 | (state.phase as u64) << 48 | state.left & LENGTH_MASK,
+        }
+    }
+
+    /// The reverse of [`Handover::pack`].
+    pub fn unpack(framing: u64) -> Option<Self> {
+        let left = framing & LENGTH_MASK;
+        match framing >> 56 {
+            1 => Some(Self::Body(left)),
+            2 => Some(Self::Chunked(chunked::State { left, phase: (framing >> 48) as u8 })),
+            _ => None,
+        }
+    }
+}
+
+const LENGTH_MASK: u64 = (1 << 48) - 1;
+
+/// Takes a segment up. Returns whether [`step`] is to be called on it.
+#[inline(always)]
+pub fn begin<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) -> bool {
+    let segment = walk.segment;
+    let (this, other) = both(connection, walk.direction);
+    if segment.tcp_flags & tcp_flag::SYN != 0 {
+        this.restart(segment.sequence.wrapping_add(1), phase::BOUNDARY, segment.interface, 0);
+        tap.submit(mark(&segment, segment.sequence));
+        return false;
+    }
+    if this.phase == phase::NEW {
+        join(this, &segment);
+    }
+    let fin = segment.tcp_flags & tcp_flag::FIN != 0;
+    let end = segment.sequence.wrapping_add(segment.len).wrapping_add(fin as u32);
+    if segment.interface != this.interface {
+        if segment.len > 0 && after(end, this.next) <= 0 {
+            tap.count(Counter::Duplicates);
+            return false;
+        }
+        this.interface = segment.interface;
+    }
+    if segment.len == 0 {
+        if this.http | other.http != 0 {
+            close(this, &segment, tap);
+        }
+        return false;
+    }
+    tap.count(Counter::Segments);
+    let distance = after(segment.sequence, this.next);
+    if distance.unsigned_abs() > RESTART_DISTANCE {
+        join(this, &segment);
+    } else if distance < 0 {
+        if this.phase != phase::DESYNC {
+            let known = distance.unsigned_abs();
+            if known >= segment.len {
+                // Sent before, and dealt with then.
+                return false;
+            }
+            walk.offset = known;
+        }
+    } else if distance > 0 {
+        jump(this, distance as u32, segment, tap);
+    }
+    true
+}
+
+/// One step over the segment; true when it is done. Call it until then, and then [`finish`].
+#[inline(always)]
+pub fn step<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) -> bool {
+    let remaining = walk.segment.len.wrapping_sub(walk.offset);
+    if remaining == 0 || walk.offset > walk.segment.len {
+        return true;
+    }
+    let (this, _) = both(connection, walk.direction);
+    let done = match this.phase {
+        phase::BODY => body(this, &walk.segment, remaining, tap),
+        phase::CHUNKED => chunks(this, walk, remaining, tap),
+        phase::CLOSE => {
+            skip(this, &walk.segment, remaining, tap);
+            remaining
+        }
+        phase::TLS => {
+            tap.count(Counter::Tls);
+            pass(this, remaining)
+        }
+        phase::HTTP2 => {
+            tap.count(Counter::Http2);
+            pass(this, remaining)
+        }
+        phase::DESYNC => raw(this, walk, remaining, tap),
+        _ => message(walk, connection, remaining, tap),
+    };
+    walk.offset = walk.offset.wrapping_add(done);
+    done == 0
+}
+
+/// After the last step: what the steps left over goes up as far as it can, and a FIN or RST is told.
+#[inline(always)]
+pub fn finish<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) {
+    let (this, other) = both(connection, walk.direction);
+    if walk.offset < walk.segment.len {
+        // More to do than the loop allows, or unreadable: the rest is not seen.
+        let end = walk.segment.sequence.wrapping_add(walk.segment.len);
+        desynchronise(this, walk.segment.time_ns, tap);
+        if after(end, this.next) > 0 {
+            this.next = end;
+        }
+    }
+    if walk.segment.tcp_flags & (tcp_flag::FIN | tcp_flag::RST) != 0 && this.http | other.http != 0 {
+        close(this, &walk.segment, tap);
+    }
+}
+
+/// Distance from `b` to `a` in sequence space.
+#[inline(always)]
+fn after(a: u32, b: u32) -> i32 {
+    a.wrapping_sub(b) as i32
+}
+
+#[inline(always)]
+fn both(connection: &mut Connection, direction: u32) -> (&mut Direction, &mut Direction) {
+    let [low, high] = &mut connection.directions;
+    if direction == 0 { (low, high) } else { (high, low) }
+}
+
+/// A record of no bytes, for the TCP flags.
+#[inline(always)]
+fn mark(segment: &Segment, sequence: u32) -> Span {
+    Span { time_ns: segment.time_ns, framing: 0, sequence, captured: 0, covered: 0, flags: 0 }
+}
+
+#[inline(always)]
+fn join(this: &mut Direction, segment: &Segment) {
+    this.restart(segment.sequence, phase::JOINED, segment.interface, MAX_HEAD);
+}
+
+#[inline(always)]
+fn close<T: Tap>(this: &mut Direction, segment: &Segment, tap: &mut T) {
+    report(this, 0, tap);
+    let end = segment.sequence.wrapping_add(segment.len);
+    if after(end, this.next) >= 0 && segment.tcp_flags & tcp_flag::FIN != 0 {
+        this.next = end.wrapping_add(1);
+    }
+    tap.submit(mark(segment, end));
+}
+
+/// Bytes are missing before this segment.
+#[inline(always)]
+fn jump<T: Tap>(this: &mut Direction, distance: u32, segment: Segment, tap: &mut T) {
+    match this.phase {
+        // Wherever the missing bytes are, they are body.
+        phase::BODY if (distance as u64) < this.left => {
+            this.left -= distance as u64;
+            skip(this, &segment, distance, tap);
+        }
+        phase::CLOSE => skip(this, &segment, distance, tap),
+        phase::JOINED | phase::TLS | phase::HTTP2 | phase::DESYNC => {
+            this.next = segment.sequence;
+        }
+        _ => desynchronise(this, segment.time_ns, tap),
+    }
+}
+
+/// From here on everything goes up.
+#[inline(always)]
+fn desynchronise<T: Tap>(this: &mut Direction, time_ns: u64, tap: &mut T) {
+    if this.phase == phase::DESYNC {
+        return;
+    }
+    let framing = match this.phase {
+        phase::BODY => Handover::Body(this.left).pack(),
+        phase::CHUNKED => Handover::Chunked(this.chunk()).pack(),
+        _ => 0,
+    };
+    report(this, 0, tap);
+    if framing != 0 {
+        tap.submit(Span { time_ns, framing, sequence: this.next, captured: 0, covered: 0, flags: flag::HANDOVER });
+    }
+    this.phase = phase::DESYNC;
+    tap.count(Counter::Desynchronised);
+}
+
+/// Body that stays down.
+#[inline(always)]
+fn skip<T: Tap>(this: &mut Direction, segment: &Segment, count: u32, tap: &mut T) {
+    this.next = this.next.wrapping_add(count);
+    this.skipped = this.skipped.wrapping_add(count);
+    this.skipped_ns = segment.time_ns;
+    if this.skipped > REPORT_AFTER_BYTES || segment.time_ns.wrapping_sub(this.reported_ns) > REPORT_AFTER_NS {
+        report(this, 0, tap);
+    }
+}
+
+/// Tells user space of body that stayed down.
+#[inline(always)]
+fn report<T: Tap>(this: &mut Direction, flags: u16, tap: &mut T) {
+    if this.skipped == 0 {
+        return;
+    }
+    let sequence = this.next.wrapping_sub(this.skipped);
+    tap.submit(Span { time_ns: this.skipped_ns, framing: 0, sequence, captured: 0, covered: this.skipped, flags: flag::BODY | flags });
+    this.skipped = 0;
+    this.reported_ns = this.skipped_ns;
+}
+
+/// Bytes of a connection that is not HTTP/1.
+#[inline(always)]
+fn pass(this: &mut Direction, count: u32) -> u32 {
+    this.next = this.next.wrapping_add(count);
+    count
+}
+
+#[inline(always)]
+fn body<T: Tap>(this: &mut Direction, segment: &Segment, remaining: u32, tap: &mut T) -> u32 {
+    let count = if this.left < remaining as u64 { this.left as u32 } else { remaining };
+    this.left -= count as u64;
+    skip(this, segment, count, tap);
+    if this.left == 0 {
+        report(this, flag::MESSAGE_END, tap);
+        this.phase = phase::BOUNDARY;
+    }
+    count
+}
+
+#[inline(always)]
+fn chunks<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, tap: &mut T) -> u32 {
+    let state = this.chunk();
+    if state.phase == chunked::phase::DATA {
+        let count = if state.left < remaining as u64 { state.left as u32 } else { remaining };
+        this.set_chunk(state.skip(count as u64));
+        skip(this, &walk.segment, count, tap);
+        return count;
+    }
+    let end = if remaining < CHUNK_WINDOW { remaining } else { CHUNK_WINDOW };
+    if !tap.load(walk.offset, end) {
+        return 0;
+    }
+    let (state, count) = tap.chunk(state, end);
+    if state.phase == chunked::phase::BAD {
+        desynchronise(this, walk.segment.time_ns, tap);
+        return raw(this, walk, remaining, tap);
+    }
+    this.set_chunk(state);
+    skip(this, &walk.segment, count, tap);
+    if state.phase == chunked::phase::END {
+        report(this, flag::MESSAGE_END, tap);
+        this.phase = phase::BOUNDARY;
+    }
+    count
+}
+
+/// Everything goes up, a window at a time.
+#[inline(always)]
+fn raw<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, tap: &mut T) -> u32 {
+    let count = if remaining < WINDOW as u32 { remaining } else { WINDOW as u32 };
+    if !tap.load(walk.offset, count) {
+        return 0;
+    }
+    submit_raw(walk, count, tap);
+    let end = walk.segment.sequence.wrapping_add(walk.offset).wrapping_add(count);
+    if after(end, this.next) > 0 {
+        this.next = end;
+    }
+    count
+}
+
+#[inline(always)]
+fn submit_raw<T: Tap>(walk: &Walk, count: u32, tap: &mut T) {
+    let sequence = walk.segment.sequence.wrapping_add(walk.offset);
+    tap.submit(Span { time_ns: walk.segment.time_ns, framing: 0, sequence, captured: count, covered: count, flags: flag::UNPROVEN });
+}
+
+/// At a boundary, within a head, or not yet in step.
+#[inline(always)]
+fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap: &mut T) -> u32 {
+    let end = if remaining < WINDOW as u32 { remaining } else { WINDOW as u32 };
+    if !tap.load(walk.offset, end) {
+        return 0;
+    }
+    let (this, other) = both(connection, walk.direction);
+    let mut flags = 0;
+    if this.phase != phase::HEAD {
+        match Start::of(tap.window(), end, remaining) {
+            Start::Head => {}
+            Start::Blank => {
+                // RFC 9112 section 2.2: empty lines before a request line are to be ignored.
+                submit_raw(walk, 1, tap);
+                return pass(this, 1);
+            }
+            Start::Http2 => {
+                this.phase = phase::HTTP2;
+                other.phase = phase::HTTP2;
+                tap.count(Counter::Http2);
+                return pass(this, remaining);
+            }
+            Start::Proxy(len) => {
+                tap.count(Counter::Proxy);
+                submit_raw(walk, len, tap);
+                return pass(this, len);
+            }
+            other_start => return not_http(this, walk, remaining, end, &other_start, tap),
+        }
+        head::start(&mut this.scan, tap.window(), end);
+        if this.phase == phase::BOUNDARY {
+            flags |= flag::HEAD_START;
+        }
+        this.phase = phase::HEAD;
+    }
+    let mut cursor = Cursor::new(end);
+    tap.scan(&mut this.scan, &mut cursor);
+    match cursor.progress {
+        progress::DONE => head_end(walk, connection, remaining, cursor.at, flags, tap),
+        progress::MORE if this.scan.length < MAX_HEAD => {
+            let count = head::consume(&mut this.scan, &cursor, tap.window(), end == remaining);
+            this.scan.length += count;
+            let sequence = walk.segment.sequence.wrapping_add(walk.offset);
+            tap.submit(Span { time_ns: walk.segment.time_ns, framing: 0, sequence, captured: count, covered: count, flags });
+            pass(this, count)
+        }
+        progress::NOT_HTTP => {
+            // Text with a space after its first word: it went up already or goes now.
+            this.phase = phase::JOINED;
+            this.budget = this.budget.saturating_sub(end);
+            tap.count(Counter::Other);
+            submit_raw(walk, end, tap);
+            pass(this, end)
+        }
+        _ => {
+            desynchronise(this, walk.segment.time_ns, tap);
+            raw(this, walk, remaining, tap)
+        }
+    }
+}
+
+/// The head ends `len` bytes into the window: what its body is, and so what of this segment stays down.
+#[inline(always)]
+fn head_end<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, len: u32, flags: u16, tap: &mut T) -> u32 {
+    let (this, other) = both(connection, walk.direction);
+    this.http = 1;
+    let body = if this.scan.has(fact::RESPONSE) { response_body(this, other) } else { request_body(this) };
+    let sequence = walk.segment.sequence.wrapping_add(walk.offset);
+    let mut span = Span { time_ns: walk.segment.time_ns, framing: 0, sequence, captured: len, covered: len, flags: flags | flag::HEAD_END };
+    match body {
+        Body::Unproven => {
+            desynchronise(this, walk.segment.time_ns, tap);
+            return raw(this, walk, remaining, tap);
+        }
+        Body::Orphan => {
+            this.phase = phase::JOINED;
+            this.budget = MAX_HEAD;
+            return raw(this, walk, remaining, tap);
+        }
+        Body::Length(0) => {
+            span.flags |= flag::MESSAGE_END;
+            this.phase = phase::BOUNDARY;
+        }
+        Body::Length(length) => {
+            let rest = remaining.wrapping_sub(len);
+            let here = if length < rest as u64 { length as u32 } else { rest };
+            span.covered = len + here;
+            this.left = length - here as u64;
+            this.phase = phase::BODY;
+            if this.left == 0 {
+                span.flags |= flag::MESSAGE_END;
+                this.phase = phase::BOUNDARY;
+            }
+        }
+        Body::Chunked => {
+            this.set_chunk(chunked::State::START);
+            this.phase = phase::CHUNKED;
+        }
+        Body::Close => this.phase = phase::CLOSE,
+        Body::Tunnel => {
+            this.phase = phase::CLOSE;
+            other.phase = phase::CLOSE;
+        }
+    }
+    this.next = sequence.wrapping_add(span.covered);
+    this.reported_ns = span.time_ns;
+    tap.submit(span);
+    span.covered
+}
+
+/// How the body after a head is framed.
+enum Body {
+    /// So many bytes.
+    Length(u64),
+    /// Chunked transfer coding.
+    Chunked,
+    /// Up to the end of the connection.
+    Close,
+    /// No more HTTP/1 in either direction.
+    Tunnel,
+    /// Not for certain.
+    Unproven,
+    /// A response whose request was not seen: it may answer a HEAD.
+    Orphan,
+}
+
+/// What a request's method means for its response, two bits in [`Direction::bodyless`].
+mod method {
+    pub(super) const PLAIN: u64 = 0;
+    pub(super) const HEAD: u64 = 1;
+    pub(super) const CONNECT: u64 = 2;
+    pub(super) const UNKNOWN: u64 = 3;
+    /// How many requests are remembered.
+    pub(super) const REMEMBERED: u32 = 32;
+}
+
+#[inline(always)]
+fn request_body(this: &mut Direction) -> Body {
+    let scan = this.scan;
+    let method = if scan.has(fact::UNPROVEN) {
+        method::UNKNOWN
+    } else if scan.has(fact::HEAD) {
+        method::HEAD
+    } else if scan.has(fact::CONNECT) {
+        method::CONNECT
+    } else {
+        method::PLAIN
+    };
+    let at = 2 * (this.messages % method::REMEMBERED);
+    this.bodyless = this.bodyless & !(3 << at) | method << at;
+    this.messages = this.messages.wrapping_add(1);
+    // RFC 9112 section 6.3: a request without these fields has no body.
+    framed(&scan, Body::Length(0))
+}
+
+/// RFC 9112 section 6.3, in its order.
+#[inline(always)]
+fn response_body(this: &mut Direction, requests: &Direction) -> Body {
+    let scan = this.scan;
+    if scan.has(fact::UNPROVEN) {
+        return Body::Unproven;
+    }
+    match scan.status {
+        101 => return Body::Tunnel,
+        100..=199 => return Body::Length(0),
+        _ => {}
+    }
+    let number = this.messages;
+    let outstanding = requests.messages.wrapping_sub(number);
+    if outstanding == 0 || outstanding > i32::MAX as u32 {
+        return Body::Orphan;
+    }
+    this.messages = number.wrapping_add(1);
+    if outstanding > method::REMEMBERED || requests.phase == phase::DESYNC {
+        return Body::Unproven;
+    }
+    let method = requests.bodyless >> (2 * (number % method::REMEMBERED)) & 3;
+    match (method, scan.status) {
+        (_, 204 | 304) | (method::HEAD, _) => Body::Length(0),
+        (method::CONNECT, 200..=299) => Body::Tunnel,
+        (method::UNKNOWN, _) => Body::Unproven,
+        _ => framed(&scan, Body::Close),
+    }
+}
+
+#[inline(always)]
+fn framed(scan: &Scan, without: Body) -> Body {
+    if scan.has(fact::UNPROVEN) {
+        Body::Unproven
+    } else if scan.has(fact::CHUNKED) {
+        Body::Chunked
+    } else if scan.has(fact::LENGTH) {
+        Body::Length(scan.content_length)
+    } else {
+        without
+    }
+}
+
+/// What the first bytes of a message, or of a segment, look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// A head of HTTP/1, or as much of its start as is here.
+    Head,
+    /// CR or LF.
+    Blank,
+    /// The connection preface of HTTP/2 (RFC 9113 section 3.4).
+    Http2,
+    /// A PROXY protocol header of so many bytes.
+    Proxy(u32),
+    /// A TLS record (RFC 8446 section 5.1).
+    Tls,
+    /// Text that may be the rest of a head.
+    Text,
+    /// Anything else.
+    Binary,
+}
+
+impl Start {
+    /// Looks at `end` bytes of the window, of a segment that has `remaining` bytes from there.
+    #[inline(always)]
+    pub fn of(window: &Window, end: u32, remaining: u32) -> Self {
+        let word = window.word(0);
+        let first = word as u8;
+        if word & 0x00ff_ffff_ffff_ffff == head::HTTP_1 && end >= 7 {
+            return Self::Head;
+        }
+        if end >= 8 && word == u64::from_le_bytes(*b"PRI * HT") {
+            return Self::Http2;
+        }
+        if end >= 6 && word & 0xffff_ffff_ffff == u64::from_le_bytes(*b"PROXY \0\0") {
+            return proxy_v1(window, end);
+        }
+        if end >= 16 && word == u64::from_le_bytes(*b"\r\n\r\n\0\r\nQ") {
+            let len = 16 + (window.byte(14) as u32) * 256 + window.byte(15) as u32;
+            return if len <= end { Self::Proxy(len) } else { Self::Binary };
+        }
+        match first {
+            b'\r' | b'\n' => return Self::Blank,
+            0x14..=0x17 if end >= 3 && (word >> 8) as u8 == 3 && (word >> 16) as u8 <= 4 => return Self::Tls,
+            _ => {}
+        }
+        token(window, end, remaining)
+    }
+}
+
+/// The header of version 1 of the PROXY protocol is one line of at most 107 bytes.
+#[inline(always)]
+fn proxy_v1(window: &Window, end: u32) -> Start {
+    for at in 0..107 {
+        if at >= end {
+            break;
+        }
+        if window.byte(at) == b'\n' {
+            return Start::Proxy(at + 1);
+        }
+    }
+    Start::Text
+}
+
+/// RFC 9110 section 5.6.2: a method is a token, and a space follows.
+#[inline(always)]
+fn token(window: &Window, end: u32, remaining: u32) -> Start {
+    for at in 0..MAX_TOKEN {
+        if at >= end {
+            // Cut by the end of the segment: all of it may be the start of a method.
+            return if end == remaining { Start::Head } else { Start::Text };
+        }
+        let byte = window.byte(at);
+        if is_token(byte) {
+            continue;
+        }
+        if byte == b' ' && at > 0 {
+            return Start::Head;
+        }
+        // "HTTP/" and "HTTP/1" at the end of a segment.
+        let version_cut = byte == b'/' && at == 4 && end == remaining && end < 7 && window.word(0) as u32 == u32::from_le_bytes(*b"HTTP");
+        return if version_cut { Start::Head } else { text(window, end) };
+    }
+    text(window, end)
+}
+
+#[inline(always)]
+fn text(window: &Window, end: u32) -> Start {
+    for at in 0..8 {
+        let byte = window.byte(at);
+        if at < end && (byte < b' ' && byte != b'\t' && byte != b'\r' && byte != b'\n' || byte == 0x7f) {
+            return Start::Binary;
+        }
+    }
+    Start::Text
+}
+
+/// RFC 9110 section 5.6.2 `tchar`, as a bit set.
+#[inline(always)]
+pub fn is_token(byte: u8) -> bool {
+    const LOW: u64 = set(b"!#$%&'*+-.0123456789", 0);
+    const HIGH: u64 = set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz|~", 64);
+    const fn set(bytes: &[u8], base: u8) -> u64 {
+        let mut set = 0;
+        let mut at = 0;
+        while at < bytes.len() {
+            set |= 1 << (bytes[at] - base);
+            at += 1;
+        }
+        set
+    }
+    let bits = if byte < 64 { LOW } else { HIGH };
+    byte < 128 && bits >> (byte & 63) & 1 != 0
+}
+
+/// The direction does not start a head here.
+#[inline(always)]
+fn not_http<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, end: u32, start: &Start, tap: &mut T) -> u32 {
+    match start {
+        Start::Tls => {
+            tap.count(Counter::Tls);
+            this.phase = phase::TLS;
+            return pass(this, remaining);
+        }
+        // It may be the rest of a head whose start comes late or was not seen; no head is longer than the budget.
+        Start::Text if this.phase == phase::JOINED && this.budget > 0 => {
+            this.budget = this.budget.saturating_sub(end);
+            submit_raw(walk, end, tap);
+            return pass(this, end);
+        }
+        _ => {}
+    }
+    if this.phase == phase::BOUNDARY && this.http != 0 {
+        // After a message something else than a message: user space is to see it.
+        desynchronise(this, walk.segment.time_ns, tap);
+        return raw(this, walk, remaining, tap);
+    }
+    this.phase = phase::JOINED;
+    tap.count(Counter::Other);
+    pass(this, remaining)
+}

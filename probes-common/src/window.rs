@@ -1,0 +1,85 @@
+//! The bytes of a segment that the kernel looks at: one fixed buffer, filled from the packet at some offset.
+
+/// How many bytes are looked at, and submitted, at a time.
+pub const WINDOW: usize = 1024;
+
+/// Loads of 8 bytes may start at any byte of the window.
+const PADDING: usize = 8;
+
+/// A view of up to [`WINDOW`] bytes of a segment. What lies beyond the part that was filled is left from earlier ones:
+/// every user keeps the length beside it.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(8))]
+pub struct Window {
+    bytes: [u8; WINDOW + PADDING],
+}
+
+impl Window {
+    /// A window of zeros.
+    pub const ZERO: Self = Self { bytes: [0; WINDOW + PADDING] };
+
+    /// Where the packet's bytes are copied to: [`WINDOW`] bytes.
+    #[inline(always)]
+    pub fn as_mut_ptr(&mut self) -> *mut u8 {
+        self.bytes.as_mut_ptr()
+    }
+
+    /// The first `len` bytes.
+    pub fn filled(&self, len: usize) -> &[u8] {
+        self.bytes.get(..len.min(WINDOW)).unwrap_or(&[])
+    }
+
+    /// Fills the window from `bytes`, at most [`WINDOW`] of them.
+    pub fn fill(&mut self, bytes: &[u8]) {
+        for (to, from) in self.bytes[..WINDOW].iter_mut().zip(bytes) {
+            *to = *from;
+        }
+    }
+
+    /// The byte at `at`; 0 beyond the window.
+    #[inline(always)]
+    pub fn byte(&self, at: u32) -> u8 {
+        let at = bounded(at);
+        if at >= WINDOW as u32 {
+            return 0;
+        }
+        // SAFETY: `at` is below WINDOW.
+        unsafe { *self.bytes.as_ptr().add(at as usize) }
+    }
+
+    /// Eight bytes from `at` on, the first one lowest; 0 beyond the window.
+    #[inline(always)]
+    pub fn word(&self, at: u32) -> u64 {
+        let at = bounded(at);
+        if at >= WINDOW as u32 {
+            return 0;
+        }
+        // SAFETY: `at + 8` is at most WINDOW + PADDING.
+        unsafe { load(self.bytes.as_ptr().add(at as usize)) }
+    }
+}
+
+/// Hides a number's origin from the compiler, which would otherwise prove a bound check away that the verifier needs.
+#[inline(always)]
+pub fn bounded(number: u32) -> u32 {
+    core::hint::black_box(number)
+}
+
+/// # Safety
+/// Eight bytes from `at` on are readable.
+#[inline(always)]
+#[cfg(target_arch = "bpf")]
+unsafe fn load(at: *const u8) -> u64 {
+    // SAFETY: readable by the caller's promise. The load is not aligned: BPF has no unaligned load of its own and the
+    // compiler would make eight byte loads of it, while the kernels ehl supports take an unaligned one from a map value.
+    unsafe { core::ptr::read_volatile(at.cast::<u64>()) }
+}
+
+/// # Safety
+/// Eight bytes from `at` on are readable.
+#[inline(always)]
+#[cfg(not(target_arch = "bpf"))]
+unsafe fn load(at: *const u8) -> u64 {
+    // SAFETY: readable by the caller's promise.
+    u64::from_le(unsafe { core::ptr::read_unaligned(at.cast::<u64>()) })
+}

@@ -1,0 +1,18 @@
+//! What the programs share in the kernel. Each map is private to the module whose functions use it.
+
+pub mod connections;
+pub mod counters;
+pub mod filter;
+pub mod records;
+pub mod tap;
+
+/// The objects' licence: helpers that the programs call are for GPL-compatible programs only.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "license")]
+pub static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+/// A program of this crate cannot panic; the verifier would refuse a loop.
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}

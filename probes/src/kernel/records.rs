@@ -1,0 +1,50 @@
+//! The ring buffer.
+
+use aya_ebpf::{
+    bindings::BPF_RB_NO_WAKEUP,
+    helpers::generated::bpf_ringbuf_output,
+    macros::map,
+    maps::RingBuf,
+};
+use ehl_probes_common::{
+    counter::Counter,
+    record::{HEADER_LEN, RecordHeader},
+    window::{WINDOW, Window, bounded},
+};
+
+use super::counters::count;
+
+/// Its size is set by user space before loading.
+#[map]
+static RECORDS: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
+
+/// A record under construction: the header, and behind it the bytes to capture.
+#[repr(C)]
+pub struct Draft {
+    /// The fixed part.
+    pub header: RecordHeader,
+    /// The bytes looked at, of which the first may be captured.
+    pub window: Window,
+}
+
+const _: () = assert!(core::mem::offset_of!(Draft, window) == HEADER_LEN);
+
+/// Submits the header and the first `captured` bytes of the window. Wakes nobody: user space looks every few
+/// milliseconds.
+#[inline(never)]
+pub fn submit(draft: *mut Draft, captured: u32) {
+    let captured = bounded(captured);
+    if captured > WINDOW as u32 {
+        return;
+    }
+    // SAFETY: the map is a ring buffer; the draft has HEADER_LEN + WINDOW readable bytes, and `captured` is at most WINDOW.
+    let result = unsafe {
+        bpf_ringbuf_output(
+            (&raw const RECORDS).cast_mut().cast(),
+            draft.cast(),
+            HEADER_LEN as u64 + captured as u64,
+            BPF_RB_NO_WAKEUP as u64,
+        )
+    };
+    count(if result == 0 { Counter::Submitted } else { Counter::Lost });
+}
