@@ -2,15 +2,14 @@
 
 use crate::chunked;
 use crate::head::Scan;
-use crate::packet::Tcp;
+use crate::packet::{Address, Tcp};
 
-/// Both ends of a connection, addresses (IPv4 as `::ffff:a.b.c.d`, network byte order) and ports (host byte order), in a
-/// fixed order, so that both directions find the same entry.
+/// Both ends of a connection, addresses and ports (host byte order), in a fixed order, so that both directions find the same entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[repr(C, align(8))]
+#[repr(C)]
 pub struct Key {
-    low: [u8; 16],
-    high: [u8; 16],
+    low: Address,
+    high: Address,
     low_port: u16,
     high_port: u16,
     /// Zero, so that the key has no undefined bytes.
@@ -41,20 +40,13 @@ impl Key {
     }
 }
 
-/// Whether the sender is the lower end. Any total order will do; ports first, because they differ most often.
+/// Whether the sender is the lower end. Ports first, because they differ most often.
 #[inline(always)]
 fn sorts_lower(segment: &Tcp) -> bool {
     if segment.source_port != segment.destination_port {
         return segment.source_port < segment.destination_port;
     }
-    let ((a_high, a_low), (b_high, b_low)) = (halves(&segment.source), halves(&segment.destination));
-    if a_low != b_low { a_low < b_low } else { a_high <= b_high }
-}
-
-#[inline(always)]
-fn halves(address: &[u8; 16]) -> (u64, u64) {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *address;
-    (u64::from_ne_bytes([a, b, c, d, e, f, g, h]), u64::from_ne_bytes([i, j, k, l, m, n, o, p]))
+    !segment.destination.sorts_below(segment.source)
 }
 
 /// Values of [`Direction::phase`]: what the byte at [`Direction::next`] belongs to.
@@ -143,7 +135,7 @@ impl Direction {
     };
 
     /// Forgets everything: the byte at `next` comes next, and belongs to `phase`.
-    #[inline(always)]
+    #[inline(never)]
     pub fn restart(&mut self, next: u32, phase: u8, interface: u32, budget: u32) {
         self.left = 0;
         self.bodyless = 0;
@@ -190,9 +182,9 @@ mod tests {
             for last in [1, 2, 200] {
                 let mut address = [0; 16];
                 address[15] = last;
-                ends.push((address, port));
+                ends.push((Address::v6(address), port));
                 address[0] = 0xfe;
-                ends.push((address, port));
+                ends.push((Address::v6(address), port));
             }
         }
         for a in &ends {

@@ -3,7 +3,7 @@
 //! It *proves*: whatever is unusual (folding, several or odd lengths, a coding other than plain `chunked`, a framing
 //! line cut by the window) makes the result [`fact::UNPROVEN`], and then user space gets all bytes and decides.
 
-use crate::window::{WINDOW, Window, bounded};
+use crate::window::{NOT_FOUND, REACH, WINDOW, Window};
 
 /// A head longer than this is not followed: everything goes up, and user space marks the row `truncated`.
 pub const MAX_HEAD: u32 = 128 * 1024;
@@ -75,9 +75,6 @@ pub mod progress {
 /// No call of [`step`] finds more often something to do in one window.
 pub const MAX_STEPS: u32 = WINDOW as u32 / 2 + 16;
 
-/// Words looked at in one step.
-const WORDS: u32 = 16;
-
 impl Scan {
     /// Before the first byte of a head.
     pub const START: Self = Self { content_length: 0, length: 0, facts: 0, status: 0 };
@@ -99,10 +96,16 @@ impl Scan {
 }
 
 impl Cursor {
-    /// At the start of a window of `end` bytes.
+    /// Before the first byte of an empty window.
+    pub const START: Self = Self { end: 0, at: 0, line: 0, progress: progress::GOING };
+
+    /// Goes to the start of a window of `end` bytes.
     #[inline(always)]
-    pub fn new(end: u32) -> Self {
-        Self { end, at: 0, line: 0, progress: progress::GOING }
+    pub fn restart(&mut self, end: u32) {
+        self.end = end;
+        self.at = 0;
+        self.line = 0;
+        self.progress = progress::GOING;
     }
 }
 
@@ -134,25 +137,14 @@ pub fn start(scan: &mut Scan, window: &Window, end: u32) {
 /// [`MAX_STEPS`] times.
 #[inline(always)]
 pub fn step(scan: &mut Scan, cursor: &mut Cursor, window: &Window) {
-    let mut newline = u32::MAX;
-    let mut word_at = cursor.at;
-    for _ in 0..WORDS {
-        if word_at >= cursor.end {
-            break;
-        }
-        let found = newlines(window.word(word_at));
-        if found != 0 {
-            newline = word_at + lowest(found);
-            break;
-        }
-        word_at += 8;
-    }
-    if newline < cursor.end {
+    let newline = window.find(b'\n', cursor.at, cursor.end);
+    if newline != NOT_FOUND {
         line(scan, cursor, window, newline);
-    } else if word_at >= cursor.end || newline != u32::MAX {
+        return;
+    }
+    cursor.at += REACH;
+    if cursor.at >= cursor.end {
         cursor.progress = progress::MORE;
-    } else {
-        cursor.at = word_at;
     }
 }
 
@@ -229,30 +221,37 @@ fn field(scan: &mut Scan, window: &Window, start: u32, end: u32) {
 /// RFC 9110 section 8.6: `Content-Length = 1*DIGIT`. Several ones, even alike, are left to user space.
 #[inline(always)]
 fn length(scan: &mut Scan, window: &Window, start: u32, end: u32) {
-    const DIGITS: u32 = 16;
-    let mut at = start;
-    if at < end && is_blank(window.byte(at)) {
-        at += 1;
-    }
-    let mut value = 0u64;
-    let mut digits = 0;
-    for _ in 0..DIGITS {
-        if at >= end {
-            break;
-        }
-        let digit = digit(window.byte(at));
-        if digit > 9 {
-            break;
-        }
-        value = value * 10 + digit as u64;
-        digits += 1;
-        at += 1;
-    }
-    if at != end || digits == 0 || scan.has(fact::LENGTH) || scan.has(fact::CHUNKED) {
+    let start = if is_blank(window.byte(start)) { start + 1 } else { start };
+    let value = number(window, start, end);
+    if value == NO_NUMBER || scan.has(fact::LENGTH) || scan.has(fact::CHUNKED) {
         scan.facts |= fact::UNPROVEN;
     }
     scan.facts |= fact::LENGTH;
     scan.content_length = value;
+}
+
+const NO_NUMBER: u64 = u64::MAX;
+
+/// The number from `start` to `end`: 1 to 15 digits and nothing else.
+#[inline(never)]
+fn number(window: &Window, start: u32, end: u32) -> u64 {
+    const DIGITS: u32 = 15;
+    let digits = end.wrapping_sub(start);
+    if digits == 0 || digits > DIGITS {
+        return NO_NUMBER;
+    }
+    let mut value = 0u64;
+    for at in 0..DIGITS {
+        if at == digits {
+            break;
+        }
+        let digit = digit(window.byte(start + at));
+        if digit > 9 {
+            return NO_NUMBER;
+        }
+        value = value * 10 + digit as u64;
+    }
+    value
 }
 
 /// RFC 9112 section 6.1: only a single `chunked` is taken as proven.
@@ -363,33 +362,6 @@ fn byte(word: u64, at: u32) -> u8 {
     (word >> (8 * at)) as u8
 }
 
-/// A bit set in the top of each byte that is LF; exact up to the lowest one.
-#[inline(always)]
-fn newlines(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const TOPS: u64 = 0x8080_8080_8080_8080;
-    let zero_where_lf = word ^ (ONES * b'\n' as u64);
-    zero_where_lf.wrapping_sub(ONES) & !zero_where_lf & TOPS
-}
-
-/// Index of the lowest byte with its top bit set. BPF has no instruction for it.
-#[inline(always)]
-fn lowest(mut tops: u64) -> u32 {
-    let mut at = 0;
-    if tops as u32 == 0 {
-        at += 4;
-        tops >>= 32;
-    }
-    if tops as u16 == 0 {
-        at += 2;
-        tops >>= 16;
-    }
-    if tops as u8 == 0 {
-        at += 1;
-    }
-    bounded(at)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -409,7 +381,8 @@ mod tests {
                     start(&mut scan, &window, end);
                     begun = true;
                 }
-                let mut cursor = Cursor::new(end);
+                let mut cursor = Cursor::START;
+                cursor.restart(end);
                 let mut steps = 0;
                 while cursor.progress == progress::GOING {
                     step(&mut scan, &mut cursor, &window);

@@ -1,10 +1,24 @@
 //! From the network layer of a packet to the TCP segment in it: IPv4 with options, IPv6 with extension headers, VLAN tags
 //! in band. Reads through [`Load`], so that it works on non-linear packets and on bytes alike.
 
+use core::mem::MaybeUninit;
+
+/// Room for the bytes of a header, aligned so that addresses are copied in words.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(8))]
+pub struct Header<const N: usize>(pub MaybeUninit<[u8; N]>);
+
+impl<const N: usize> Header<N> {
+    #[inline(always)]
+    fn empty() -> Self {
+        Self(MaybeUninit::uninit())
+    }
+}
+
 /// Reads bytes of a packet, from its network layer on.
 pub trait Load {
-    /// `N` bytes at `offset`; `None` when the packet is shorter.
-    fn load<const N: usize>(&mut self, offset: u32) -> Option<[u8; N]>;
+    /// Fills `header` from `offset` on; `None` when the packet is shorter.
+    fn load<'h, const N: usize>(&mut self, offset: u32, header: &'h mut Header<N>) -> Option<&'h [u8; N]>;
     /// Length of the packet from its network layer on.
     fn len(&self) -> u32;
 }
@@ -21,14 +35,48 @@ pub mod ethertype {
     pub const QINQ: u16 = 0x88a8;
 }
 
+/// An IPv6 address, or an IPv4 one as `::ffff:a.b.c.d`: 16 bytes in network byte order, as two words that are compared and
+/// copied as such.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(C)]
+pub struct Address([u64; 2]);
+
+impl Address {
+    /// From an IPv6 header's field.
+    #[inline(always)]
+    pub fn v6(bytes: [u8; 16]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = bytes;
+        Self([u64::from_ne_bytes([a, b, c, d, e, f, g, h]), u64::from_ne_bytes([i, j, k, l, m, n, o, p])])
+    }
+
+    /// From an IPv4 header's field.
+    #[inline(always)]
+    pub fn v4([a, b, c, d]: [u8; 4]) -> Self {
+        Self([0, u64::from_ne_bytes([0, 0, 0xff, 0xff, a, b, c, d])])
+    }
+
+    /// The 16 bytes.
+    #[inline(always)]
+    pub fn bytes(self) -> [u8; 16] {
+        // SAFETY: 16 bytes without padding, valid for every bit pattern.
+        unsafe { core::mem::transmute::<[u64; 2], [u8; 16]>(self.0) }
+    }
+
+    /// Some total order.
+    #[inline(always)]
+    pub fn sorts_below(self, other: Self) -> bool {
+        if self.0[1] != other.0[1] { self.0[1] < other.0[1] } else { self.0[0] < other.0[0] }
+    }
+}
+
 /// A TCP segment within a packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
+#[repr(C, align(8))]
 pub struct Tcp {
-    /// Sender, IPv4 as `::ffff:a.b.c.d`.
-    pub source: [u8; 16],
+    /// Sender.
+    pub source: Address,
     /// Receiver.
-    pub destination: [u8; 16],
+    pub destination: Address,
     /// Sender's port.
     pub source_port: u16,
     /// Receiver's port.
@@ -76,7 +124,9 @@ pub fn parse<L: Load>(packet: &mut L, ethertype: u16, tcp: &mut Tcp) -> Kind {
 /// layer starts behind it although the protocol still names the tag.
 #[inline(always)]
 fn untag<L: Load>(packet: &mut L, ethertype: u16) -> (u32, u16) {
-    let Some(bytes) = packet.load::<10>(0) else {
+    let mut header = Header::<16>::empty();
+    // The shortest packet of interest is longer: 20 bytes of IP and 20 of TCP.
+    let Some(bytes) = packet.load(0, &mut header) else {
         return (0, ethertype);
     };
     let first = u16::from_be_bytes([bytes[2], bytes[3]]);
@@ -106,7 +156,8 @@ fn ip(ethertype: u16, first: u8) -> Option<u16> {
 
 #[inline(always)]
 fn ipv4<L: Load>(packet: &mut L, offset: u32, tcp: &mut Tcp) -> Kind {
-    let Some(header) = packet.load::<20>(offset) else {
+    let mut header = Header::<20>::empty();
+    let Some(header) = packet.load(offset, &mut header) else {
         return Kind::Other;
     };
     let header_len = (header[0] & 0x0f) as u32 * 4;
@@ -119,20 +170,9 @@ fn ipv4<L: Load>(packet: &mut L, offset: u32, tcp: &mut Tcp) -> Kind {
     let total = u16::from_be_bytes([header[2], header[3]]) as u32;
     // Zero: more than 64 KiB in one packet (BIG TCP, kernel 6.3); otherwise what follows is padding.
     let end = if total == 0 { packet.len() } else { offset + total };
-    copy4(&mut tcp.source, &header, 12);
-    copy4(&mut tcp.destination, &header, 16);
+    tcp.source = Address::v4([header[12], header[13], header[14], header[15]]);
+    tcp.destination = Address::v4([header[16], header[17], header[18], header[19]]);
     segment(packet, offset + header_len, end, tcp)
-}
-
-const MAPPED: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0];
-
-#[inline(always)]
-fn copy4(address: &mut [u8; 16], header: &[u8; 20], at: usize) {
-    *address = MAPPED;
-    address[12] = header[at];
-    address[13] = header[at + 1];
-    address[14] = header[at + 2];
-    address[15] = header[at + 3];
 }
 
 /// RFC 8200 section 4: extension headers that may stand before TCP.
@@ -144,7 +184,8 @@ fn ipv6<L: Load>(packet: &mut L, offset: u32, tcp: &mut Tcp) -> Kind {
     const AUTHENTICATION: u8 = 51;
     const DESTINATION: u8 = 60;
     const MAX_HEADERS: u32 = 8;
-    let Some(header) = packet.load::<40>(offset) else {
+    let mut header = Header::<40>::empty();
+    let Some(header) = packet.load(offset, &mut header) else {
         return Kind::Other;
     };
     if header[0] >> 4 != 6 {
@@ -156,11 +197,12 @@ fn ipv6<L: Load>(packet: &mut L, offset: u32, tcp: &mut Tcp) -> Kind {
     let mut at = offset + 40;
     for _ in 0..MAX_HEADERS {
         if next == PROTOCOL_TCP {
-            tcp.source.copy_from_slice(&header[8..24]);
-            tcp.destination.copy_from_slice(&header[24..40]);
+            tcp.source = address(header, 8);
+            tcp.destination = address(header, 24);
             return segment(packet, at, end, tcp);
         }
-        let Some(extension) = packet.load::<4>(at) else {
+        let mut header = Header::<4>::empty();
+        let Some(extension) = packet.load(at, &mut header) else {
             return Kind::Other;
         };
         let len = match next {
@@ -178,8 +220,16 @@ fn ipv6<L: Load>(packet: &mut L, offset: u32, tcp: &mut Tcp) -> Kind {
 }
 
 #[inline(always)]
+fn address(header: &[u8; 40], at: usize) -> Address {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&header[at..at + 16]);
+    Address::v6(bytes)
+}
+
+#[inline(always)]
 fn segment<L: Load>(packet: &mut L, at: u32, end: u32, tcp: &mut Tcp) -> Kind {
-    let Some(header) = packet.load::<20>(at) else {
+    let mut header = Header::<20>::empty();
+    let Some(header) = packet.load(at, &mut header) else {
         return Kind::Other;
     };
     let header_len = (header[12] >> 4) as u32 * 4;
@@ -205,8 +255,9 @@ mod tests {
     struct Bytes(Vec<u8>);
 
     impl Load for Bytes {
-        fn load<const N: usize>(&mut self, offset: u32) -> Option<[u8; N]> {
-            self.0.get(offset as usize..offset as usize + N)?.try_into().ok()
+        fn load<'h, const N: usize>(&mut self, offset: u32, header: &'h mut Header<N>) -> Option<&'h [u8; N]> {
+            let bytes = self.0.get(offset as usize..offset as usize + N)?.try_into().ok()?;
+            Some(header.0.write(bytes))
         }
         fn len(&self) -> u32 {
             self.0.len() as u32

@@ -13,7 +13,7 @@ use crate::connection::{Connection, Direction, phase};
 use crate::counter::Counter;
 use crate::head::{self, Cursor, MAX_HEAD, Scan, fact, progress};
 use crate::record::{flag, tcp_flag};
-use crate::window::{WINDOW, Window};
+use crate::window::{NOT_FOUND, REACH, WINDOW, Window};
 
 /// A jump of the sequence number by more than any window (RFC 7323 allows 1 GiB, hosts use some MiB) is another
 /// connection on the same ports.
@@ -25,8 +25,6 @@ const REPORT_AFTER_NS: u64 = 1_000_000_000;
 const REPORT_AFTER_BYTES: u32 = 1 << 30;
 /// Bytes looked at for chunk sizes at a time: a size line without extensions is much shorter.
 const CHUNK_WINDOW: u32 = 32;
-/// More bytes of a first token are not looked at.
-const MAX_TOKEN: u32 = 64;
 
 /// A TCP segment that carries payload, SYN, FIN or RST.
 #[derive(Clone, Copy, Debug)]
@@ -71,11 +69,14 @@ pub trait Tap {
     fn submit(&mut self, span: Span);
     /// Counts.
     fn count(&mut self, counter: Counter);
-    /// Repeats [`head::step`] on the window until the cursor stops.
-    fn scan(&mut self, scan: &mut Scan, cursor: &mut Cursor);
-    /// Repeats [`chunked::State::step`] over the window's bytes, at most `end`, until chunk data, the end or nonsense;
-    /// the state, and how many bytes were taken.
-    fn chunk(&mut self, state: chunked::State, end: u32) -> (chunked::State, u32);
+    /// Repeats [`head::step`] from the start of the window until the cursor stops.
+    fn scan(&mut self, scan: &mut Scan, end: u32);
+    /// Where the last scan stopped.
+    fn cursor(&self) -> &Cursor;
+    /// Repeats [`chunked::State::step`] over the window's bytes, at most `end`, until chunk data, the end or nonsense.
+    fn chunk(&mut self, state: chunked::State, end: u32);
+    /// The state that the last chunk walk ended in, and how many bytes it took.
+    fn chunked(&self) -> (chunked::State, u32);
 }
 
 /// Where a walk stands.
@@ -340,7 +341,8 @@ fn chunks<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, tap: &mut T
     if !tap.load(walk.offset, end) {
         return 0;
     }
-    let (state, count) = tap.chunk(state, end);
+    tap.chunk(state, end);
+    let (state, count) = tap.chunked();
     if state.phase == chunked::phase::BAD {
         desynchronise(this, walk.segment.time_ns, tap);
         return raw(this, walk, remaining, tap);
@@ -411,12 +413,14 @@ fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap
         }
         this.phase = phase::HEAD;
     }
-    let mut cursor = Cursor::new(end);
-    tap.scan(&mut this.scan, &mut cursor);
-    match cursor.progress {
-        progress::DONE => head_end(walk, connection, remaining, cursor.at, flags, tap),
+    tap.scan(&mut this.scan, end);
+    match tap.cursor().progress {
+        progress::DONE => {
+            let len = tap.cursor().at;
+            head_end(walk, connection, remaining, len, flags, tap)
+        }
         progress::MORE if this.scan.length < MAX_HEAD => {
-            let count = head::consume(&mut this.scan, &cursor, tap.window(), end == remaining);
+            let count = head::consume(&mut this.scan, tap.cursor(), tap.window(), end == remaining);
             this.scan.length += count;
             let sequence = walk.segment.sequence.wrapping_add(walk.offset);
             tap.submit(Span { time_ns: walk.segment.time_ns, framing: 0, sequence, captured: count, covered: count, flags });
@@ -595,7 +599,7 @@ pub enum Start {
 
 impl Start {
     /// Looks at `end` bytes of the window, of a segment that has `remaining` bytes from there.
-    #[inline(always)]
+    #[inline(never)]
     pub fn of(window: &Window, end: u32, remaining: u32) -> Self {
         let word = window.word(0);
         let first = word as u8;
@@ -624,48 +628,39 @@ impl Start {
 /// The header of version 1 of the PROXY protocol is one line of at most 107 bytes.
 #[inline(always)]
 fn proxy_v1(window: &Window, end: u32) -> Start {
-    for at in 0..107 {
-        if at >= end {
-            break;
-        }
-        if window.byte(at) == b'\n' {
-            return Start::Proxy(at + 1);
-        }
+    let mut newline = window.find(b'\n', 0, end);
+    if newline == NOT_FOUND {
+        newline = window.find(b'\n', REACH, end);
     }
-    Start::Text
+    if newline < 107 { Start::Proxy(newline + 1) } else { Start::Text }
 }
 
-/// RFC 9110 section 5.6.2: a method is a token, and a space follows.
+/// RFC 9110 section 5.6.2: a method is a token, and a space follows. Only the first byte and the space are looked at: what
+/// passes for a token and is none costs a look in user space, no more.
 #[inline(always)]
 fn token(window: &Window, end: u32, remaining: u32) -> Start {
-    for at in 0..MAX_TOKEN {
-        if at >= end {
-            // Cut by the end of the segment: all of it may be the start of a method.
-            return if end == remaining { Start::Head } else { Start::Text };
-        }
-        let byte = window.byte(at);
-        if is_token(byte) {
-            continue;
-        }
-        if byte == b' ' && at > 0 {
-            return Start::Head;
-        }
-        // "HTTP/" and "HTTP/1" at the end of a segment.
-        let version_cut = byte == b'/' && at == 4 && end == remaining && end < 7 && window.word(0) as u32 == u32::from_le_bytes(*b"HTTP");
-        return if version_cut { Start::Head } else { text(window, end) };
+    let word = window.word(0);
+    if has_control(word, end) {
+        return Start::Binary;
     }
-    text(window, end)
+    if !is_token(word as u8) {
+        return Start::Text;
+    }
+    let space = window.find(b' ', 0, end);
+    // Cut by the end of the segment: all of it may be the start of a method, or of "HTTP/1.".
+    let cut = end == remaining && end < REACH;
+    if space != NOT_FOUND || cut { Start::Head } else { Start::Text }
 }
 
+/// Whether one of the first eight bytes is a control character that no text has.
 #[inline(always)]
-fn text(window: &Window, end: u32) -> Start {
-    for at in 0..8 {
-        let byte = window.byte(at);
-        if at < end && (byte < b' ' && byte != b'\t' && byte != b'\r' && byte != b'\n' || byte == 0x7f) {
-            return Start::Binary;
-        }
-    }
-    Start::Text
+fn has_control(word: u64, end: u32) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let below_tab = word.wrapping_sub(ONES * b'\t' as u64) & !word & TOPS;
+    // The lowest hit is exact; what lies beyond the end does not count.
+    let within = if end >= 8 { u64::MAX } else { (1 << (8 * end)) - 1 };
+    below_tab & within != 0
 }
 
 /// RFC 9110 section 5.6.2 `tchar`, as a bit set.

@@ -59,6 +59,56 @@ impl Window {
     }
 }
 
+/// What [`Window::find`] answers when the byte is not there.
+pub const NOT_FOUND: u32 = u32::MAX;
+
+/// How many bytes [`Window::find`] looks at.
+pub const REACH: u32 = 64;
+
+impl Window {
+    /// Where `byte` is at or after `from`, looking at [`REACH`] bytes at most, and none at or after `end`.
+    #[inline(never)]
+    pub fn find(&self, byte: u8, from: u32, end: u32) -> u32 {
+        let pattern = ONES * byte as u64;
+        let mut at = from;
+        for _ in 0..REACH / 8 {
+            if at >= end {
+                break;
+            }
+            let zero_where_found = self.word(at) ^ pattern;
+            // The lowest bit that is set is exact: borrows only go upwards.
+            let found = zero_where_found.wrapping_sub(ONES) & !zero_where_found & TOPS;
+            if found != 0 {
+                let found = at + lowest(found);
+                return if found < end { found } else { NOT_FOUND };
+            }
+            at += 8;
+        }
+        NOT_FOUND
+    }
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const TOPS: u64 = 0x8080_8080_8080_8080;
+
+/// Index of the lowest byte with its top bit set. BPF has no instruction for it.
+#[inline(always)]
+fn lowest(mut tops: u64) -> u32 {
+    let mut at = 0;
+    if tops as u32 == 0 {
+        at += 4;
+        tops >>= 32;
+    }
+    if tops as u16 == 0 {
+        at += 2;
+        tops >>= 16;
+    }
+    if tops as u8 == 0 {
+        at += 1;
+    }
+    bounded(at)
+}
+
 /// Hides a number's origin from the compiler, which would otherwise prove a bound check away that the verifier needs.
 #[inline(always)]
 pub fn bounded(number: u32) -> u32 {

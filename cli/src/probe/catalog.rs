@@ -47,8 +47,26 @@ pub fn probes() -> Vec<Entry> {
                 missing => Verdict::NotPermitted(needs::names(&missing)),
             },
         },
-        later("ssl-uprobe", "uprobes in TLS libraries", "HTTP heads inside TLS, with pid", &[Capability::CAP_BPF, Capability::CAP_PERFMON, Capability::CAP_SYS_PTRACE, Capability::CAP_DAC_READ_SEARCH], "5.15"),
-        later("xdp-headers", "XDP on an interface", "ingress packets before the stack", &[Capability::CAP_NET_ADMIN, Capability::CAP_BPF, Capability::CAP_PERFMON], "5.15"),
-        later("tc-headers", "TCX or clsact, ingress and egress", "packets both ways", &[Capability::CAP_NET_ADMIN, Capability::CAP_BPF, Capability::CAP_PERFMON], "5.15"),
+        later(
+            "ssl-uprobe",
+            "uprobes in TLS libraries",
+            "HTTP heads inside TLS, with pid",
+            &[Capability::CAP_BPF, Capability::CAP_PERFMON, Capability::CAP_SYS_PTRACE, Capability::CAP_DAC_READ_SEARCH],
+            "5.15",
+        ),
+        later(
+            "xdp-headers",
+            "XDP on an interface",
+            "ingress packets before the stack",
+            &[Capability::CAP_NET_ADMIN, Capability::CAP_BPF, Capability::CAP_PERFMON],
+            "5.15",
+        ),
+        later(
+            "tc-headers",
+            "TCX or clsact, ingress and egress",
+            "packets both ways",
+            &[Capability::CAP_NET_ADMIN, Capability::CAP_BPF, Capability::CAP_PERFMON],
+            "5.15",
+        ),
     ]
 }

@@ -31,8 +31,10 @@ impl Programs {
 
     /// Switches on the kernel's statistics for all programs of the host, until the descriptor is closed.
     pub(super) fn measure() -> Result<OwnedFd, Error> {
-        enable_stats(Stats::RunTime)
-            .map_err(|error| Error::Failed { probe: "sock-http", reason: format!("--probe-cost needs CAP_SYS_ADMIN and kernel 5.8: {error}") })
+        enable_stats(Stats::RunTime).map_err(|error| Error::Failed {
+            probe: "sock-http",
+            reason: format!("--probe-cost needs CAP_SYS_ADMIN and kernel 5.8: {error}"),
+        })
     }
 
     /// What the programs cost so far; `None` when that is not measured or cannot be read.

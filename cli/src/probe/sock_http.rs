@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
-use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::Array;
+use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::programs::{ProgramType, SocketFilter};
 use aya::sys::{BpfHelper, is_helper_supported};
 use aya::{Ebpf, EbpfLoader};
@@ -47,6 +47,9 @@ pub fn attach(settings: &Settings) -> Result<Attached, Error> {
         sockets.push(watch(program, index)?);
     }
     let info = program.info().map_err(|error| failed(&format!("its program cannot be looked at: {error}")))?;
+    if std::env::var_os("DBG").is_some() {
+        eprintln!("verified {:?} size {:?} jit {}", info.verified_instruction_count(), info.size_translated(), info.size_jitted());
+    }
     let missing = || failed("the object lacks a map");
     Ok(Attached {
         links: Links { _sockets: sockets },
@@ -72,7 +75,8 @@ fn load(settings: &Settings) -> Result<Ebpf, String> {
 fn fill_filters(ebpf: &mut Ebpf, settings: &Settings) -> Result<(), Error> {
     let full = |error: aya::maps::MapError| failed(&format!("its filters cannot be set: {error}"));
     if !settings.ports.is_empty() {
-        let mut ports: Array<_, [u64; 1024]> = Array::try_from(ebpf.map_mut("PORTS").ok_or_else(|| failed("the object lacks a map"))?).map_err(full)?;
+        let mut ports: Array<_, [u64; 1024]> =
+            Array::try_from(ebpf.map_mut("PORTS").ok_or_else(|| failed("the object lacks a map"))?).map_err(full)?;
         ports.set(0, bits(&settings.ports), 0).map_err(full)?;
     }
     if !settings.networks.is_empty() {

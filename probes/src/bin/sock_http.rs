@@ -18,12 +18,14 @@ mod filter {
         programs::SkBuffContext,
     };
     use ehl_probes::kernel::{
-        connections, counters::count, filter,
+        connections,
+        counters::count,
+        filter,
         tap::{Scratch, walk_segment},
     };
     use ehl_probes_common::{
         counter::Counter,
-        packet::{self, Kind, Load},
+        packet::{self, Header, Kind, Load},
         record::{ProbeId, Way, tcp_flag},
     };
 
@@ -64,7 +66,7 @@ mod filter {
         if tcp.payload_len == 0 && opens_or_closes == 0 {
             return None;
         }
-        if !filter::watches_ports(tcp.source_port, tcp.destination_port) || !filter::watches_networks(&tcp.source, &tcp.destination) {
+        if !filter::watches_ports(tcp.source_port, tcp.destination_port) || !filter::watches_networks(tcp.source, tcp.destination) {
             return None;
         }
         if interface == LOOPBACK && tcp.payload_len > 0 {
@@ -100,8 +102,8 @@ mod filter {
         walk.offset = 0;
         walk.direction = direction;
         let header = &mut draft.header;
-        header.source = tcp.source;
-        header.destination = tcp.destination;
+        header.source = tcp.source.bytes();
+        header.destination = tcp.destination.bytes();
         header.source_port = tcp.source_port;
         header.destination_port = tcp.destination_port;
         header.acknowledgement = tcp.acknowledgement;
@@ -117,11 +119,14 @@ mod filter {
 
     impl Load for Packet {
         #[inline(always)]
-        fn load<const N: usize>(&mut self, offset: u32) -> Option<[u8; N]> {
-            let mut bytes = [0u8; N];
-            // SAFETY: `bytes` has N writable bytes; the helper checks the offset against the packet.
-            let result = unsafe { bpf_skb_load_bytes(self.skb.cast(), offset, bytes.as_mut_ptr().cast(), N as u32) };
-            if result == 0 { Some(bytes) } else { None }
+        fn load<'h, const N: usize>(&mut self, offset: u32, header: &'h mut Header<N>) -> Option<&'h [u8; N]> {
+            // SAFETY: the header has room for N bytes, and all are written when the helper succeeds.
+            unsafe {
+                match bpf_skb_load_bytes(self.skb.cast(), offset, header.0.as_mut_ptr().cast(), N as u32) {
+                    0 => Some(header.0.assume_init_ref()),
+                    _ => None,
+                }
+            }
         }
 
         #[inline(always)]

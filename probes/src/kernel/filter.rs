@@ -4,6 +4,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, LpmTrie, lpm_trie::Key},
 };
+use ehl_probes_common::packet::Address;
 
 /// Whether only the ports in `PORTS` are watched.
 #[unsafe(no_mangle)]
@@ -47,8 +48,11 @@ fn has(bits: &[u64; 1024], port: u16) -> bool {
 
 /// Whether a segment between these addresses is watched.
 #[inline(always)]
-pub fn watches_networks(source: &[u8; 16], destination: &[u8; 16]) -> bool {
-    setting(&FILTER_NETWORKS) == 0
-        || NETWORKS.get(&Key::new(128, *source)).is_some()
-        || NETWORKS.get(&Key::new(128, *destination)).is_some()
+pub fn watches_networks(source: Address, destination: Address) -> bool {
+    setting(&FILTER_NETWORKS) == 0 || is_watched(source) || is_watched(destination)
+}
+
+#[inline(always)]
+fn is_watched(address: Address) -> bool {
+    NETWORKS.get(&Key::new(128, address.bytes())).is_some()
 }

@@ -1,11 +1,6 @@
 //! The ring buffer.
 
-use aya_ebpf::{
-    bindings::BPF_RB_NO_WAKEUP,
-    helpers::generated::bpf_ringbuf_output,
-    macros::map,
-    maps::RingBuf,
-};
+use aya_ebpf::{bindings::BPF_RB_NO_WAKEUP, helpers::generated::bpf_ringbuf_output, macros::map, maps::RingBuf};
 use ehl_probes_common::{
     counter::Counter,
     record::{HEADER_LEN, RecordHeader},

@@ -15,7 +15,11 @@ use ehl_probes_common::{
     window::{WINDOW, Window, bounded},
 };
 
-use super::{counters, filter::setting, records::{self, Draft}};
+use super::{
+    counters,
+    filter::setting,
+    records::{self, Draft},
+};
 
 /// Whether the kernel has `bpf_loop` (5.17). Without it the loops below are short, and what exceeds them goes up as
 /// unproven.
@@ -39,7 +43,6 @@ pub struct Scratch {
     pub key: Key,
     /// Where the walk stands.
     pub walk: Walk,
-    scan: Scan,
     cursor: Cursor,
     chunk: chunked::State,
     chunk_at: u32,
@@ -98,16 +101,25 @@ fn step(job: &mut Job) -> i64 {
     walk::step(walk, connection, job) as i64
 }
 
-unsafe extern "C" fn scan_callback(_index: u64, scratch: *mut *mut Scratch) -> i64 {
-    // SAFETY: `scratch` is what `Tap::scan` passed to the helper.
-    scan_step(unsafe { &mut **scratch })
+/// What a head scan works on.
+#[repr(C)]
+struct ScanJob {
+    scan: *mut Scan,
+    scratch: *mut Scratch,
+}
+
+unsafe extern "C" fn scan_callback(_index: u64, job: *mut ScanJob) -> i64 {
+    // SAFETY: `job` is what `Tap::scan` passed to the helper.
+    scan_step(unsafe { &mut *job })
 }
 
 /// One step of a head scan; 1 when it was the last.
 #[inline(never)]
-fn scan_step(scratch: &mut Scratch) -> i64 {
-    head::step(&mut scratch.scan, &mut scratch.cursor, &scratch.draft.window);
-    (scratch.cursor.progress != head::progress::GOING) as i64
+fn scan_step(job: &mut ScanJob) -> i64 {
+    // SAFETY: the scan stands in the connection's state, cursor and window in the scratch memory; as in `Job::run`.
+    let (scan, Scratch { cursor, draft, .. }) = unsafe { (&mut *job.scan, &mut *job.scratch) };
+    head::step(scan, cursor, &draft.window);
+    (cursor.progress != head::progress::GOING) as i64
 }
 
 unsafe extern "C" fn chunk_callback(_index: u64, scratch: *mut *mut Scratch) -> i64 {
@@ -121,9 +133,11 @@ fn chunk_step(scratch: &mut Scratch) -> bool {
     if scratch.chunk_at >= scratch.chunk_end {
         return true;
     }
-    scratch.chunk = scratch.chunk.step(scratch.draft.window.byte(scratch.chunk_at));
+    let chunked::State { left, phase } = scratch.chunk.step(scratch.draft.window.byte(scratch.chunk_at));
+    scratch.chunk.left = left;
+    scratch.chunk.phase = phase;
     scratch.chunk_at += 1;
-    matches!(scratch.chunk.phase, chunked::phase::DATA | chunked::phase::END | chunked::phase::BAD)
+    matches!(phase, chunked::phase::DATA | chunked::phase::END | chunked::phase::BAD)
 }
 
 impl Tap for Job {
@@ -163,42 +177,52 @@ impl Tap for Job {
     }
 
     #[inline(always)]
-    fn scan(&mut self, scan: &mut Scan, cursor: &mut Cursor) {
+    fn scan(&mut self, scan: &mut Scan, end: u32) {
         // SAFETY: as in `Job::run`.
-        let scratch = unsafe { &mut *self.scratch };
-        scratch.scan = *scan;
-        scratch.cursor = *cursor;
+        unsafe { (*self.scratch).cursor.restart(end) };
+        let mut job = ScanJob { scan, scratch: self.scratch };
         if setting(&BPF_LOOP) != 0 {
-            // SAFETY: the callback has the signature that the helper wants, and the pointer outlives the call.
-            unsafe { bpf_loop(MAX_STEPS, scan_callback as *mut c_void, (&raw mut self.scratch).cast(), 0) };
-        } else {
-            for _ in 0..FEW_LINES {
-                if scan_step(scratch) != 0 {
-                    break;
-                }
+            // SAFETY: the callback has the signature that the helper wants, and the job outlives the call.
+            unsafe { bpf_loop(MAX_STEPS, scan_callback as *mut c_void, (&raw mut job).cast(), 0) };
+            return;
+        }
+        for _ in 0..FEW_LINES {
+            if scan_step(&mut job) != 0 {
+                break;
             }
         }
-        *scan = scratch.scan;
-        *cursor = scratch.cursor;
     }
 
     #[inline(always)]
-    fn chunk(&mut self, state: chunked::State, end: u32) -> (chunked::State, u32) {
+    fn cursor(&self) -> &Cursor {
+        // SAFETY: as in `Job::run`.
+        unsafe { &(*self.scratch).cursor }
+    }
+
+    #[inline(always)]
+    fn chunk(&mut self, state: chunked::State, end: u32) {
         // SAFETY: as in `Job::run`.
         let scratch = unsafe { &mut *self.scratch };
-        scratch.chunk = state;
+        scratch.chunk.left = state.left;
+        scratch.chunk.phase = state.phase;
         scratch.chunk_at = 0;
         scratch.chunk_end = end;
         if setting(&BPF_LOOP) != 0 {
             // SAFETY: the callback has the signature that the helper wants, and the pointer outlives the call.
             unsafe { bpf_loop(WINDOW as u32, chunk_callback as *mut c_void, (&raw mut self.scratch).cast(), 0) };
-        } else {
-            for _ in 0..FEW_CHUNK_BYTES {
-                if chunk_step(scratch) {
-                    break;
-                }
+            return;
+        }
+        for _ in 0..FEW_CHUNK_BYTES {
+            if chunk_step(scratch) {
+                break;
             }
         }
+    }
+
+    #[inline(always)]
+    fn chunked(&self) -> (chunked::State, u32) {
+        // SAFETY: as in `Job::run`.
+        let scratch = unsafe { &*self.scratch };
         (scratch.chunk, scratch.chunk_at)
     }
 }
