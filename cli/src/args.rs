@@ -1,0 +1,223 @@
+//! What was typed, and nothing else: no defaults that depend on the host, no look at interfaces,
+//! columns or files. A command turns these types into the ones that the program uses.
+
+mod amount;
+mod endpoint;
+mod http;
+mod invalid;
+mod options;
+mod probe;
+
+use clap::{Args, Parser, Subcommand};
+
+use self::options::{OUTPUT, SELECTION, WATCHING};
+
+pub use self::{
+    amount::{RingSize, Rows, RunTime, Threshold},
+    endpoint::{Net, PortRange},
+    http::{Direction, HeaderName, HostPattern, Messages, Method, PathPattern, StatusRange},
+    invalid::Invalid,
+    options::{Color, Format, Gates, ListFormat, Output, Redact, Selection, Watch},
+    probe::ProbeName,
+};
+
+/// Log HTTP header elements of live traffic through eBPF, for a bounded time
+///
+/// ehl attaches one precompiled eBPF probe to the running kernel, watches for a bounded time, prints
+/// what it saw as a table, CSV or JSON, and detaches. Nothing is installed, restarted or left behind,
+/// and nothing is put in the way of the traffic.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ehl",
+    version,
+    arg_required_else_help = true,
+    subcommand_required = true
+)]
+pub struct Cli {
+    /// The subcommand and its options.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands of this version.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print one row per request/response exchange
+    ///
+    /// Watches cleartext HTTP and prints one row per exchange: who asked whom for what, the status, the
+    /// time to the response and to its end, sizes, and the header elements asked for. Rows are printed as
+    /// exchanges complete. Bodies are counted, never kept. Secrets are masked.
+    #[command(after_help = EXIT_STATUS)]
+    Capture(Capture),
+    /// Print one row per exchange: ehl capture --probe sock-http
+    ///
+    /// Watches cleartext HTTP/1 through a socket filter that sees the packets of every interface of this
+    /// network namespace and queues none of them. Takes the options of ehl capture, except --probe.
+    #[command(after_help = EXIT_STATUS)]
+    SockHttp(ExchangeCapture),
+    /// Rank header elements: how present, how varied, which values
+    ///
+    /// Counts every header element of the exchanges that it sees, and prints one row per direction and
+    /// name when the run ends: in how many messages it stood, how many distinct values it had, how long
+    /// they were, when it was first and last seen, and its most frequent values. Secrets are masked, and
+    /// still counted apart.
+    #[command(after_help = EXIT_STATUS)]
+    TopHeaders(TopHeaders),
+    /// List the probes and whether each can run here
+    ///
+    /// Prints one row per probe of this version: its hook, what it sees, what it needs from the kernel and
+    /// from the user, and whether it could be attached here and now. Attaches nothing.
+    Probes(Probes),
+    /// Capture an embedded API with clients on loopback
+    ///
+    /// Starts an HTTP API and clients inside ehl on the loopback interface, captures their traffic with
+    /// the real probe, and prints what ehl capture prints. The API has endpoints of different speeds,
+    /// error rates, versions and kinds of authentication. Nothing leaves this host.
+    Demo(Demo),
+}
+
+/// What `ehl capture` takes.
+#[derive(Debug, Args)]
+pub struct Capture {
+    /// Which probe to attach
+    ///
+    /// This version has one: sock-http, which sees cleartext HTTP/1 on every interface.
+    #[arg(long, value_name = "NAME", default_value = "sock-http", help_heading = WATCHING)]
+    pub probe: ProbeName,
+
+    /// How to capture.
+    #[command(flatten)]
+    pub exchanges: ExchangeCapture,
+}
+
+/// What `ehl sock-http` takes: the options of a capture, whichever its probe.
+#[derive(Debug, Args)]
+pub struct ExchangeCapture {
+    /// What the kernel is asked for, and for how long.
+    #[command(flatten)]
+    pub watch: Watch,
+
+    /// Which exchanges become rows.
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// Add a column with this header element
+    ///
+    /// Repeatable. request:NAME and response:NAME look at one message only; without the prefix the
+    /// request is looked at first, then the response. Names are compared without regard to case.
+    /// Secrets are masked here as everywhere.
+    #[arg(long = "header", value_name = "NAME", help_heading = OUTPUT)]
+    pub headers: Vec<HeaderName>,
+
+    /// Where rows go and what they look like.
+    #[command(flatten)]
+    pub output: Output,
+
+    /// Print only the first N rows of the result
+    ///
+    /// First by --sort, or else by time. Rows are collected until the end of the run.
+    #[arg(long, value_name = "N", help_heading = OUTPUT)]
+    pub top: Option<Rows>,
+
+    /// Collect at most N rows, for json, --sort and --top
+    ///
+    /// With --format json, --sort or --top, rows are collected and printed at the end of the run. What
+    /// comes after the N-th row is counted, and said on stderr.
+    #[arg(long, value_name = "N", default_value = "100000", help_heading = OUTPUT)]
+    pub max_rows: Rows,
+
+    /// What makes the exit status other than 0.
+    #[command(flatten)]
+    pub gates: Gates,
+}
+
+/// What `ehl top-headers` takes.
+#[derive(Debug, Args)]
+pub struct TopHeaders {
+    /// Which probe to attach
+    ///
+    /// This version has one: sock-http, which sees cleartext HTTP/1 on every interface.
+    #[arg(long, value_name = "NAME", default_value = "sock-http", help_heading = WATCHING)]
+    pub probe: ProbeName,
+
+    /// What the kernel is asked for, and for how long.
+    #[command(flatten)]
+    pub watch: Watch,
+
+    /// Which exchanges are counted.
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// Which messages to rank
+    #[arg(long, value_name = "WHICH", default_value = "both", help_heading = SELECTION)]
+    pub direction: Messages,
+
+    /// Where rows go and what they look like.
+    #[command(flatten)]
+    pub output: Output,
+
+    /// Print only the first N rows of the result
+    ///
+    /// First by --sort, or else by the number of messages that had the element.
+    #[arg(long, value_name = "N", default_value = "20", help_heading = OUTPUT)]
+    pub top: Rows,
+
+    /// How many of the most frequent values to list per element
+    ///
+    /// JSON has them all; a table and CSV show the most frequent one and its share. 0 lists none; at
+    /// most 100.
+    #[arg(long, value_name = "N", default_value = "5", help_heading = OUTPUT,
+          value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub values: u8,
+
+    /// What makes the exit status other than 0.
+    #[command(flatten)]
+    pub gates: Gates,
+}
+
+/// What `ehl probes` takes.
+#[derive(Debug, Args)]
+pub struct Probes {
+    /// How to print the list
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: ListFormat,
+
+    /// Show every check that was made, not only the verdict
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// What `ehl demo` takes.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// How long to run (5s, 1m)
+    ///
+    /// Longer than zero, at most 24h.
+    #[arg(long = "for", value_name = "DURATION", default_value = "5s")]
+    pub run_time: RunTime,
+
+    /// Port of the embedded API on loopback; default: a free one
+    ///
+    /// With a port of your choice, another ehl can watch the same traffic: see the examples.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+
+    /// How to print the rows
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: Format,
+
+    /// Print no progress and no notes on stderr; errors and losses stay
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+}
+
+const EXIT_STATUS: &str = "Exit status: 0 ran to its end, 1 failed, 2 bad usage, 4 fewer rows than --expect-min, \
+    5 events lost with --fail-on-loss, 69 this kernel cannot, 77 not permitted. \
+    Examples and columns: see the manual pages, ehl(1).";
+
+#[cfg(test)]
+mod tests;
