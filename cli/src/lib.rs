@@ -11,4 +11,5 @@
 //! Modules import downwards only: `command` > `pipeline` > `aggregate`, `render` > `http` > `stream` > `source` > `probe`.
 
 pub mod args;
+pub mod command;
 pub mod probe;
