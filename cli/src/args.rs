@@ -27,12 +27,7 @@ pub use self::{
 /// what it saw as a table, CSV or JSON, and detaches. Nothing is installed, restarted or left behind,
 /// and nothing is put in the way of the traffic.
 #[derive(Debug, Parser)]
-#[command(
-    name = "ehl",
-    version,
-    arg_required_else_help = true,
-    subcommand_required = true
-)]
+#[command(name = "ehl", version, arg_required_else_help = true, subcommand_required = true)]
 pub struct Cli {
     /// The subcommand and its options.
     #[command(subcommand)]

@@ -13,3 +13,5 @@
 pub mod args;
 pub mod command;
 pub mod probe;
+pub mod source;
+pub mod stream;

@@ -90,9 +90,7 @@ impl FromStr for RingSize {
 
 /// `8388608`, `8192K`, `8MiB`, `1g`. Units are powers of 1024; `MB` could mean either and is refused.
 fn bytes(typed: &str) -> Option<u64> {
-    let unit_at = typed
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(typed.len());
+    let unit_at = typed.find(|c: char| !c.is_ascii_digit()).unwrap_or(typed.len());
     let (number, unit) = typed.split_at(unit_at);
     let shift = match unit.trim_start().to_ascii_lowercase().as_str() {
         "" | "b" => 0,
@@ -110,13 +108,7 @@ mod tests {
 
     #[test]
     fn run_times_are_read_with_their_units() {
-        for (typed, millis) in [
-            ("10s", 10_000),
-            ("1m 30s", 90_000),
-            ("1m30s", 90_000),
-            ("250ms", 250),
-            ("24h", 86_400_000),
-        ] {
+        for (typed, millis) in [("10s", 10_000), ("1m 30s", 90_000), ("1m30s", 90_000), ("250ms", 250), ("24h", 86_400_000)] {
             let expected = RunTime(Duration::from_millis(millis));
             assert_eq!(typed.parse(), Ok(expected), "{typed}");
         }
@@ -125,31 +117,13 @@ mod tests {
     #[test]
     fn a_refused_run_time_says_what_would_be_right() {
         for (typed, expected) in [
-            (
-                "0s",
-                "this would watch for no time; write 30s, 250ms or 1m 30s, up to 24h",
-            ),
-            (
-                "0ms",
-                "this would watch for no time; write 30s, 250ms or 1m 30s, up to 24h",
-            ),
-            (
-                "soon",
-                "not a duration; write 30s, 250ms or 1m 30s, up to 24h",
-            ),
+            ("0s", "this would watch for no time; write 30s, 250ms or 1m 30s, up to 24h"),
+            ("0ms", "this would watch for no time; write 30s, 250ms or 1m 30s, up to 24h"),
+            ("soon", "not a duration; write 30s, 250ms or 1m 30s, up to 24h"),
             ("", "not a duration; write 30s, 250ms or 1m 30s, up to 24h"),
-            (
-                "10",
-                "a number without its unit; write 30s, 250ms or 1m 30s, up to 24h",
-            ),
-            (
-                "25h",
-                "longer than a day; write 30s, 250ms or 1m 30s, up to 24h",
-            ),
-            (
-                "99999999999999999999y",
-                "not a duration; write 30s, 250ms or 1m 30s, up to 24h",
-            ),
+            ("10", "a number without its unit; write 30s, 250ms or 1m 30s, up to 24h"),
+            ("25h", "longer than a day; write 30s, 250ms or 1m 30s, up to 24h"),
+            ("99999999999999999999y", "not a duration; write 30s, 250ms or 1m 30s, up to 24h"),
         ] {
             assert_eq!(refusal::<RunTime>(typed), expected, "{typed:?}");
         }

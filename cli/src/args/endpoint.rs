@@ -58,9 +58,7 @@ impl FromStr for Net {
 }
 
 fn has_address(typed: &str) -> bool {
-    typed
-        .split_once('/')
-        .is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok())
+    typed.split_once('/').is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok())
 }
 
 #[cfg(test)]
@@ -69,13 +67,9 @@ mod tests {
 
     #[test]
     fn ports_are_single_or_ranges() {
-        for (typed, range) in [
-            ("80", 80..=80),
-            ("8000-8999", 8000..=8999),
-            ("443-443", 443..=443),
-            (" 80 ", 80..=80),
-            ("1-65535", 1..=65535),
-        ] {
+        for (typed, range) in
+            [("80", 80..=80), ("8000-8999", 8000..=8999), ("443-443", 443..=443), (" 80 ", 80..=80), ("1-65535", 1..=65535)]
+        {
             assert_eq!(typed.parse(), Ok(PortRange(range)), "{typed:?}");
         }
     }

@@ -17,10 +17,7 @@ impl FromStr for Method {
         if is_token(typed) {
             Ok(Self(typed.to_owned()))
         } else {
-            Err(Invalid::new(
-                "not a method",
-                "write GET, POST or another one-word name",
-            ))
+            Err(Invalid::new("not a method", "write GET, POST or another one-word name"))
         }
     }
 }
@@ -143,10 +140,7 @@ fn direction(typed: &str) -> Result<Direction, Invalid> {
     match typed {
         "request" => Ok(Direction::Request),
         "response" => Ok(Direction::Response),
-        _ => Err(Invalid::new(
-            "only `request:` or `response:` may stand in front",
-            HEADER_NAMES,
-        )),
+        _ => Err(Invalid::new("only `request:` or `response:` may stand in front", HEADER_NAMES)),
     }
 }
 
@@ -204,23 +198,13 @@ mod tests {
             ("http://api/v1", "no path begins like this"),
             ("/search?q=1", "the query is not compared"),
         ] {
-            assert_eq!(
-                refusal::<PathPattern>(typed),
-                format!("{wrong}; {PATHS}"),
-                "{typed:?}"
-            );
+            assert_eq!(refusal::<PathPattern>(typed), format!("{wrong}; {PATHS}"), "{typed:?}");
         }
     }
 
     #[test]
     fn host_patterns_are_hosts_not_urls() {
-        for typed in [
-            "api.example.com",
-            "*.example.com",
-            "API",
-            "10.0.0.1:8080",
-            "[::1]",
-        ] {
+        for typed in ["api.example.com", "*.example.com", "API", "10.0.0.1:8080", "[::1]"] {
             assert_eq!(typed.parse(), Ok(HostPattern(typed.to_owned())));
         }
         for (typed, wrong) in [
@@ -229,23 +213,13 @@ mod tests {
             ("api/v1", "a host has no scheme, path or space"),
             ("a b", "a host has no scheme, path or space"),
         ] {
-            assert_eq!(
-                refusal::<HostPattern>(typed),
-                format!("{wrong}; {HOSTS}"),
-                "{typed:?}"
-            );
+            assert_eq!(refusal::<HostPattern>(typed), format!("{wrong}; {HOSTS}"), "{typed:?}");
         }
     }
 
     #[test]
     fn statuses_are_single_classes_or_ranges() {
-        for (typed, range) in [
-            ("404", 404..=404),
-            ("5xx", 500..=599),
-            ("4XX", 400..=499),
-            ("200-299", 200..=299),
-            ("999", 999..=999),
-        ] {
+        for (typed, range) in [("404", 404..=404), ("5xx", 500..=599), ("4XX", 400..=499), ("200-299", 200..=299), ("999", 999..=999)] {
             assert_eq!(typed.parse(), Ok(StatusRange(range)), "{typed}");
         }
     }
@@ -286,11 +260,9 @@ mod tests {
 
     #[test]
     fn header_names_print_as_typed_but_in_lower_case() {
-        for (typed, printed) in [
-            ("X-Request-Id", "x-request-id"),
-            ("request:Accept", "request:accept"),
-            ("response:server", "response:server"),
-        ] {
+        for (typed, printed) in
+            [("X-Request-Id", "x-request-id"), ("request:Accept", "request:accept"), ("response:server", "response:server")]
+        {
             let name: HeaderName = typed.parse().expect(typed);
             assert_eq!(name.to_string(), printed);
         }

@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 
-use super::{
-    HostPattern, Method, Net, PathPattern, PortRange, RingSize, Rows, RunTime, StatusRange,
-    Threshold,
-};
+use super::{HostPattern, Method, Net, PathPattern, PortRange, RingSize, Rows, RunTime, StatusRange, Threshold};
 
 pub(super) const WATCHING: &str = "Watching";
 pub(super) const SELECTION: &str = "Selection";

@@ -17,10 +17,7 @@ impl FromStr for ProbeName {
     fn from_str(typed: &str) -> Result<Self, Invalid> {
         match typed {
             "sock-http" => Ok(Self::SockHttp),
-            "xdp-headers" | "tc-headers" | "ssl-uprobe" => Err(Invalid::new(
-                "this probe is not in this version",
-                "sock-http is",
-            )),
+            "xdp-headers" | "tc-headers" | "ssl-uprobe" => Err(Invalid::new("this probe is not in this version", "sock-http is")),
             _ => Err(Invalid::new("there is no such probe", "write sock-http")),
         }
     }
@@ -38,18 +35,9 @@ mod tests {
     #[test]
     fn a_probe_to_come_is_told_from_one_that_does_not_exist() {
         for (typed, expected) in [
-            (
-                "xdp-headers",
-                "this probe is not in this version; sock-http is",
-            ),
-            (
-                "tc-headers",
-                "this probe is not in this version; sock-http is",
-            ),
-            (
-                "ssl-uprobe",
-                "this probe is not in this version; sock-http is",
-            ),
+            ("xdp-headers", "this probe is not in this version; sock-http is"),
+            ("tc-headers", "this probe is not in this version; sock-http is"),
+            ("ssl-uprobe", "this probe is not in this version; sock-http is"),
             ("sock_http", "there is no such probe; write sock-http"),
             ("", "there is no such probe; write sock-http"),
         ] {

@@ -12,10 +12,7 @@ fn the_definitions_are_consistent() {
 #[test]
 fn no_arguments_print_help_and_exit_2() {
     let error = Cli::try_parse_from(["ehl"]).expect_err("help");
-    assert_eq!(
-        error.kind(),
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    );
+    assert_eq!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("top-headers"), "{error}");
 }
@@ -24,82 +21,38 @@ fn no_arguments_print_help_and_exit_2() {
 fn the_version_is_printed_with_exit_0() {
     let error = Cli::try_parse_from(["ehl", "--version"]).expect_err("version");
     assert_eq!(error.exit_code(), 0);
-    assert_eq!(
-        error.to_string(),
-        concat!("ehl ", env!("CARGO_PKG_VERSION"), "\n")
-    );
+    assert_eq!(error.to_string(), concat!("ehl ", env!("CARGO_PKG_VERSION"), "\n"));
 }
 
 #[test]
 fn only_subcommands_of_this_version_exist() {
     let cli = Cli::command();
     let names: Vec<_> = cli.get_subcommands().map(clap::Command::get_name).collect();
-    assert_eq!(
-        names,
-        ["capture", "sock-http", "top-headers", "probes", "demo"]
-    );
+    assert_eq!(names, ["capture", "sock-http", "top-headers", "probes", "demo"]);
 }
 
 #[test]
 fn a_bare_capture_watches_everything_for_ten_seconds() {
     let Capture { probe, exchanges } = capture(&[]);
     assert_eq!(probe, ProbeName::SockHttp);
-    let ExchangeCapture {
-        watch,
-        selection,
-        headers,
-        output,
-        top,
-        max_rows,
-        gates,
-    } = exchanges;
+    let ExchangeCapture { watch, selection, headers, output, top, max_rows, gates } = exchanges;
 
-    let Watch {
-        run_time,
-        count,
-        interfaces,
-        ports,
-        nets,
-        ring_size,
-        probe_cost,
-    } = watch;
+    let Watch { run_time, count, interfaces, ports, nets, ring_size, probe_cost } = watch;
     assert_eq!(run_time, RunTime(Duration::from_secs(10)));
     assert_eq!(ring_size, RingSize(8 << 20));
     assert!(count.is_none() && interfaces.is_empty() && ports.is_empty() && nets.is_empty());
     assert!(!probe_cost);
 
-    let Selection {
-        methods,
-        paths,
-        hosts,
-        statuses,
-        slower_than,
-    } = selection;
+    let Selection { methods, paths, hosts, statuses, slower_than } = selection;
     assert!(methods.is_empty() && paths.is_empty() && hosts.is_empty() && statuses.is_empty());
     assert!(slower_than.is_none());
 
-    let Output {
-        format,
-        file,
-        columns,
-        sort,
-        no_heading,
-        redact,
-        quiet,
-        color,
-        verbose,
-    } = output;
-    assert_eq!(
-        (format, redact, color),
-        (Format::Table, Redact::Mask, Color::Auto)
-    );
+    let Output { format, file, columns, sort, no_heading, redact, quiet, color, verbose } = output;
+    assert_eq!((format, redact, color), (Format::Table, Redact::Mask, Color::Auto));
     assert!(file.is_none() && columns.is_empty() && sort.is_none());
     assert!(!no_heading && !quiet && !verbose);
 
-    let Gates {
-        expect_min,
-        fail_on_loss,
-    } = gates;
+    let Gates { expect_min, fail_on_loss } = gates;
     assert!(expect_min.is_none() && !fail_on_loss);
     assert!(headers.is_empty() && top.is_none());
     assert_eq!(max_rows.0.get(), 100_000);
@@ -124,33 +77,15 @@ fn lists_add_up_over_commas_and_repetition() {
         "--columns=time,path",
         "--columns=status",
     ]);
-    let ExchangeCapture {
-        watch,
-        selection,
-        headers,
-        output,
-        ..
-    } = exchanges;
+    let ExchangeCapture { watch, selection, headers, output, .. } = exchanges;
     assert_eq!(watch.ports.len(), 3);
     assert_eq!(watch.ports[1], PortRange(8000..=8999));
     assert_eq!(watch.nets.len(), 2);
     assert_eq!(watch.interfaces, ["lo", "eth0"]);
-    assert_eq!(
-        selection.methods,
-        ["GET", "post"].map(|m| Method(m.to_owned()))
-    );
-    assert_eq!(
-        selection.statuses,
-        [404..=404, 500..=599, 200..=299].map(StatusRange)
-    );
-    assert_eq!(
-        selection.paths,
-        ["/v1/*", "/health"].map(|p| PathPattern(p.to_owned()))
-    );
-    assert_eq!(
-        selection.hosts,
-        ["api", "*.internal"].map(|h| HostPattern(h.to_owned()))
-    );
+    assert_eq!(selection.methods, ["GET", "post"].map(|m| Method(m.to_owned())));
+    assert_eq!(selection.statuses, [404..=404, 500..=599, 200..=299].map(StatusRange));
+    assert_eq!(selection.paths, ["/v1/*", "/health"].map(|p| PathPattern(p.to_owned())));
+    assert_eq!(selection.hosts, ["api", "*.internal"].map(|h| HostPattern(h.to_owned())));
     assert_eq!(headers[1].to_string(), "response:server");
     assert_eq!(output.columns, ["time", "path", "status"]);
 }
@@ -162,33 +97,20 @@ fn sock_http_is_a_capture_without_the_choice_of_probe() {
     };
     assert_eq!(exchanges.watch.run_time, RunTime(Duration::from_secs(1)));
     assert_eq!(exchanges.watch.count.map(|n| n.0.get()), Some(3));
-    refused(
-        &["sock-http", "--probe=sock-http"],
-        "unexpected argument '--probe'",
-    );
+    refused(&["sock-http", "--probe=sock-http"], "unexpected argument '--probe'");
 }
 
 #[test]
 fn top_headers_ranks_twenty_elements_with_five_values_each() {
-    let Command::TopHeaders(typed) = parse(&["top-headers"]) else {
-        panic!("another command")
-    };
-    assert_eq!(
-        (typed.top.0.get(), typed.values, typed.direction),
-        (20, 5, Messages::Both)
-    );
+    let Command::TopHeaders(typed) = parse(&["top-headers"]) else { panic!("another command") };
+    assert_eq!((typed.top.0.get(), typed.values, typed.direction), (20, 5, Messages::Both));
 }
 
 #[test]
 fn a_demo_is_short_and_chooses_its_port() {
-    let Command::Demo(demo) = parse(&["demo"]) else {
-        panic!("another command")
-    };
+    let Command::Demo(demo) = parse(&["demo"]) else { panic!("another command") };
     assert_eq!(demo.run_time, RunTime(Duration::from_secs(5)));
-    assert_eq!(
-        (demo.port, demo.format, demo.quiet),
-        (None, Format::Table, false)
-    );
+    assert_eq!((demo.port, demo.format, demo.quiet), (None, Format::Table, false));
 }
 
 #[test]
@@ -203,58 +125,19 @@ fn probes_prints_a_table_or_json() {
 #[test]
 fn bad_usage_exits_2_and_names_option_value_and_remedy() {
     for (typed, expected) in [
-        (
-            &["capture", "--for", "0s"][..],
-            "invalid value '0s' for '--for <DURATION>': this would watch for no time; write 30s",
-        ),
-        (
-            &["capture", "--for", "soon"],
-            "invalid value 'soon' for '--for <DURATION>': not a duration; write 30s",
-        ),
-        (
-            &["capture", "--net", "10.0.0.0/33"],
-            "invalid value '10.0.0.0/33' for '--net <CIDR>': no such prefix length; write 10.0.0.0/8",
-        ),
-        (
-            &["capture", "--port", "80,http"],
-            "invalid value 'http' for '--port <LIST>': not a port; write ports from 1 to 65535",
-        ),
-        (
-            &["capture", "--port", "80,"],
-            "invalid value '' for '--port <LIST>': not a port",
-        ),
-        (
-            &["capture", "--probe", "ssl-uprobe"],
-            "invalid value 'ssl-uprobe' for '--probe <NAME>': this probe is not in this version",
-        ),
-        (
-            &["capture", "--redact", "hash"],
-            "invalid value 'hash' for '--redact <MODE>'\n  [possible values: mask, off]",
-        ),
-        (
-            &["capture", "--format", "html"],
-            "invalid value 'html' for '--format <FORMAT>'\n  [possible values: table, csv, json, ndjson]",
-        ),
-        (
-            &["capture", "--count", "0"],
-            "invalid value '0' for '--count <N>': not a number of rows",
-        ),
-        (
-            &["top-headers", "--values", "101"],
-            "invalid value '101' for '--values <N>'",
-        ),
-        (
-            &["demo", "--port", "0"],
-            "invalid value '0' for '--port <PORT>'",
-        ),
-        (
-            &["capture", "--columns", "time,,path"],
-            "a value is required for '--columns <LIST>'",
-        ),
-        (
-            &["capture", "--sort="],
-            "a value is required for '--sort <COL>'",
-        ),
+        (&["capture", "--for", "0s"][..], "invalid value '0s' for '--for <DURATION>': this would watch for no time; write 30s"),
+        (&["capture", "--for", "soon"], "invalid value 'soon' for '--for <DURATION>': not a duration; write 30s"),
+        (&["capture", "--net", "10.0.0.0/33"], "invalid value '10.0.0.0/33' for '--net <CIDR>': no such prefix length; write 10.0.0.0/8"),
+        (&["capture", "--port", "80,http"], "invalid value 'http' for '--port <LIST>': not a port; write ports from 1 to 65535"),
+        (&["capture", "--port", "80,"], "invalid value '' for '--port <LIST>': not a port"),
+        (&["capture", "--probe", "ssl-uprobe"], "invalid value 'ssl-uprobe' for '--probe <NAME>': this probe is not in this version"),
+        (&["capture", "--redact", "hash"], "invalid value 'hash' for '--redact <MODE>'\n  [possible values: mask, off]"),
+        (&["capture", "--format", "html"], "invalid value 'html' for '--format <FORMAT>'\n  [possible values: table, csv, json, ndjson]"),
+        (&["capture", "--count", "0"], "invalid value '0' for '--count <N>': not a number of rows"),
+        (&["top-headers", "--values", "101"], "invalid value '101' for '--values <N>'"),
+        (&["demo", "--port", "0"], "invalid value '0' for '--port <PORT>'"),
+        (&["capture", "--columns", "time,,path"], "a value is required for '--columns <LIST>'"),
+        (&["capture", "--sort="], "a value is required for '--sort <COL>'"),
         (&["stats"], "unrecognized subcommand 'stats'"),
         (&["capture", "eth0"], "unexpected argument 'eth0'"),
     ] {
@@ -264,29 +147,17 @@ fn bad_usage_exits_2_and_names_option_value_and_remedy() {
 
 #[test]
 fn options_that_contradict_each_other_are_refused() {
-    refused(
-        &["capture", "--quiet", "--verbose"],
-        "the argument '--quiet' cannot be used with '--verbose'",
-    );
-    refused(
-        &["capture", "--for=1s", "--for=2s"],
-        "the argument '--for <DURATION>' cannot be used multiple times",
-    );
+    refused(&["capture", "--quiet", "--verbose"], "the argument '--quiet' cannot be used with '--verbose'");
+    refused(&["capture", "--for=1s", "--for=2s"], "the argument '--for <DURATION>' cannot be used multiple times");
 }
 
 #[test]
 fn short_help_is_one_line_per_option() {
     for subcommand in Cli::command().get_subcommands() {
         for option in subcommand.get_arguments() {
-            let help = option
-                .get_help()
-                .expect("every option has help")
-                .to_string();
+            let help = option.get_help().expect("every option has help").to_string();
             let name = option.get_id();
-            assert!(
-                help.len() <= 64 && !help.contains('\n'),
-                "{subcommand} {name}: {help}"
-            );
+            assert!(help.len() <= 64 && !help.contains('\n'), "{subcommand} {name}: {help}");
         }
     }
 }
@@ -294,16 +165,12 @@ fn short_help_is_one_line_per_option() {
 fn capture(options: &[&str]) -> Capture {
     let mut line = vec!["capture"];
     line.extend(options);
-    let Command::Capture(capture) = parse(&line) else {
-        panic!("another command")
-    };
+    let Command::Capture(capture) = parse(&line) else { panic!("another command") };
     capture
 }
 
 fn parse(line: &[&str]) -> Command {
-    Cli::try_parse_from(["ehl"].iter().chain(line))
-        .expect("accepted")
-        .command
+    Cli::try_parse_from(["ehl"].iter().chain(line)).expect("accepted").command
 }
 
 fn refused(line: &[&str], expected: &str) {

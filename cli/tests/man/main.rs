@@ -13,19 +13,13 @@ const UPDATE: &str = "EHL_UPDATE_MAN";
 
 #[test]
 fn manual_pages_are_up_to_date() {
-    let stale: Vec<_> = pages()
-        .into_iter()
-        .filter(|page| !page.is_checked_in())
-        .collect();
+    let stale: Vec<_> = pages().into_iter().filter(|page| !page.is_checked_in()).collect();
     if env::var_os(UPDATE).is_some() {
         stale.iter().for_each(Page::write);
         return;
     }
     let names: Vec<_> = stale.iter().map(|page| &page.file).collect();
-    assert!(
-        stale.is_empty(),
-        "stale: {names:?}; rewrite with: {UPDATE}=1 cargo test -p ehl --test man"
-    );
+    assert!(stale.is_empty(), "stale: {names:?}; rewrite with: {UPDATE}=1 cargo test -p ehl --test man");
 }
 
 #[test]
@@ -33,9 +27,7 @@ fn there_is_one_page_per_subcommand_and_no_other() {
     let expected: BTreeSet<_> = pages().into_iter().map(|page| page.file).collect();
     let entries = fs::read_dir(man_dir()).expect("man/ is there");
     let names = entries.map(|entry| entry.expect("readable").file_name());
-    let found: BTreeSet<_> = names
-        .map(|name| name.to_string_lossy().into_owned())
-        .collect();
+    let found: BTreeSet<_> = names.map(|name| name.to_string_lossy().into_owned()).collect();
     assert_eq!(found, expected);
 }
 
@@ -95,10 +87,7 @@ fn pages() -> Vec<Page> {
     let mut cli = Cli::command().disable_help_subcommand(true);
     cli.build();
     let subcommands: Vec<_> = cli.get_subcommands().map(page::name).collect();
-    let page = |cmd: &Command| Page {
-        file: format!("{}.1", page::name(cmd)),
-        text: page::text(cmd, &subcommands),
-    };
+    let page = |cmd: &Command| Page { file: format!("{}.1", page::name(cmd)), text: page::text(cmd, &subcommands) };
     let mut pages = vec![page(&cli)];
     pages.extend(cli.get_subcommands().map(page));
     pages

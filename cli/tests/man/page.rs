@@ -11,9 +11,7 @@ pub(super) fn text(cmd: &Command, subcommands: &[String]) -> String {
 }
 
 pub(super) fn name(cmd: &Command) -> String {
-    cmd.get_display_name()
-        .unwrap_or_else(|| cmd.get_name())
-        .to_owned()
+    cmd.get_display_name().unwrap_or_else(|| cmd.get_name()).to_owned()
 }
 
 /// How the list of possible values begins; without the blank line it follows the sentence before it.
@@ -73,17 +71,9 @@ fn in_manual_style(cmd: &Command) -> Command {
         "ehl" => "ehl SUBCOMMAND [OPTION]...".to_owned(),
         name => format!("{name} [OPTION]..."),
     };
-    let about = cmd
-        .get_long_about()
-        .expect("a long description")
-        .to_string();
-    let (_, description) = about
-        .split_once("\n\n")
-        .expect("more than the line for NAME");
-    let cmd = cmd
-        .clone()
-        .override_usage(usage)
-        .long_about(description.to_owned());
+    let about = cmd.get_long_about().expect("a long description").to_string();
+    let (_, description) = about.split_once("\n\n").expect("more than the line for NAME");
+    let cmd = cmd.clone().override_usage(usage).long_about(description.to_owned());
     cmd.mut_args(|arg| {
         let help = help_sentences(&arg);
         arg.long_help(help)
@@ -148,13 +138,8 @@ fn hand_written(page: &str) -> String {
         "ehl-probes" => return prose_of_probes(),
         other => panic!("write the prose of {other}.1 in src/args/man/, and list it here"),
     };
-    let shared =
-        prose!("exit-status" "accounting" "privileges" "limits" "signals" "environment" "files");
-    let file = if page == "ehl-demo" {
-        String::new()
-    } else {
-        prose!("files-output")
-    };
+    let shared = prose!("exit-status" "accounting" "privileges" "limits" "signals" "environment" "files");
+    let file = if page == "ehl-demo" { String::new() } else { prose!("files-output") };
     own + &shared + &file
 }
 
@@ -163,20 +148,9 @@ fn prose_of_probes() -> String {
 }
 
 fn see_also(page: &str, subcommands: &[String]) -> String {
-    let own = ["ehl"]
-        .into_iter()
-        .chain(subcommands.iter().map(String::as_str));
+    let own = ["ehl"].into_iter().chain(subcommands.iter().map(String::as_str));
     let own = own.filter(|name| *name != page).map(|name| (name, 1));
-    let others = [
-        ("jq", 1),
-        ("nsenter", 1),
-        ("capabilities", 7),
-        ("setcap", 8),
-        ("tcpdump", 8),
-    ];
-    let references: Vec<_> = own
-        .chain(others)
-        .map(|(name, section)| format!(".BR {} ({section})", name.replace('-', "\\-")))
-        .collect();
+    let others = [("jq", 1), ("nsenter", 1), ("capabilities", 7), ("setcap", 8), ("tcpdump", 8)];
+    let references: Vec<_> = own.chain(others).map(|(name, section)| format!(".BR {} ({section})", name.replace('-', "\\-"))).collect();
     format!(".SH SEE ALSO\n{}\n", references.join(" ,\n"))
 }

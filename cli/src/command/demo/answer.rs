@@ -24,12 +24,7 @@ pub(super) enum Body {
 
 impl Answer {
     pub(super) fn new(status: u16, content_type: &str, body: Body) -> Self {
-        Self {
-            status,
-            headers: vec![("Content-Type", content_type.to_owned())],
-            wait: Duration::ZERO,
-            body,
-        }
+        Self { status, headers: vec![("Content-Type", content_type.to_owned())], wait: Duration::ZERO, body }
     }
 
     pub(super) fn json(status: u16, body: &str) -> Self {
@@ -49,11 +44,7 @@ impl Answer {
     /// Status line and headers. The one that frames the body, and the empty line, are the sender's.
     pub(super) fn head(&self) -> String {
         let now = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT");
-        let mut head = format!(
-            "HTTP/1.1 {} {}\r\nServer: ehl-demo\r\nDate: {now}\r\n",
-            self.status,
-            reason(self.status),
-        );
+        let mut head = format!("HTTP/1.1 {} {}\r\nServer: ehl-demo\r\nDate: {now}\r\n", self.status, reason(self.status),);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

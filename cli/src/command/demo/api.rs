@@ -37,29 +37,20 @@ impl Api {
 
     /// Binds this port on the same addresses, and serves. Fails where another program has it on either.
     pub fn start_on(port: u16) -> io::Result<Self> {
-        let bound = bind(port).map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("cannot listen on port {port} of loopback: {error}"),
-            )
-        })?;
+        let bound =
+            bind(port).map_err(|error| io::Error::new(error.kind(), format!("cannot listen on port {port} of loopback: {error}")))?;
         Self::serve(bound)
     }
 
     fn serve(bound: Vec<TcpListener>) -> io::Result<Self> {
-        let mut api = Self {
-            addresses: Vec::with_capacity(bound.len()),
-            stop: Arc::default(),
-            listeners: Vec::with_capacity(bound.len()),
-        };
+        let mut api = Self { addresses: Vec::with_capacity(bound.len()), stop: Arc::default(), listeners: Vec::with_capacity(bound.len()) };
         let open = Arc::new(AtomicUsize::new(0));
         for listener in bound {
             api.addresses.push(listener.local_addr()?);
             set_socket_timeout(&listener, Timeout::Recv, Some(POLL))?;
             let (stop, open) = (Arc::clone(&api.stop), Arc::clone(&open));
             let thread = thread::Builder::new().name("demo-api".to_owned());
-            api.listeners
-                .push(thread.spawn(move || listen(&listener, &stop, &open))?);
+            api.listeners.push(thread.spawn(move || listen(&listener, &stop, &open))?);
         }
         Ok(api)
     }
@@ -235,11 +226,7 @@ mod tests {
     fn listens_on_loopback_only_with_one_port() {
         let api = Api::start().expect("the API starts");
         assert!(api.port() > 0);
-        assert!(
-            api.addresses()
-                .iter()
-                .all(|address| address.ip().is_loopback() && address.port() == api.port())
-        );
+        assert!(api.addresses().iter().all(|address| address.ip().is_loopback() && address.port() == api.port()));
     }
 
     #[test]
@@ -254,15 +241,9 @@ mod tests {
     fn answers_on_every_address_and_keeps_the_connection() {
         let api = Api::start().expect("the API starts");
         for address in api.addresses() {
-            let answers = say(
-                *address,
-                "HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-            );
-            assert_eq!(
-                answers.matches("HTTP/1.1 200 OK\r\n").count(),
-                2,
-                "{answers}"
-            );
+            let answers =
+                say(*address, "HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            assert_eq!(answers.matches("HTTP/1.1 200 OK\r\n").count(), 2, "{answers}");
             assert!(answers.ends_with("\r\n\r\nok\n"), "{answers}");
         }
     }
@@ -276,14 +257,8 @@ mod tests {
             "POST /v1/chat/completions HTTP/1.1\r\nX-Request-Id: req_1\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
         );
         assert!(begun.elapsed() >= Duration::from_millis(150));
-        assert!(
-            answer.contains("Transfer-Encoding: chunked\r\n"),
-            "{answer}"
-        );
-        assert!(
-            answer.contains("Content-Type: text/event-stream"),
-            "{answer}"
-        );
+        assert!(answer.contains("Transfer-Encoding: chunked\r\n"), "{answer}");
+        assert!(answer.contains("Content-Type: text/event-stream"), "{answer}");
         assert!(answer.contains("data: [DONE]"), "{answer}");
         assert!(answer.ends_with("\r\n0\r\n\r\n"), "{answer}");
     }
@@ -293,16 +268,11 @@ mod tests {
         let api = Api::start().expect("the API starts");
         let _idle = TcpStream::connect(api.addresses()[0]).expect("the API listens");
         let mut busy = TcpStream::connect(api.addresses()[0]).expect("the API listens");
-        busy.write_all(b"GET /internal/report HTTP/1.1\r\n\r\n")
-            .expect("it reads");
+        busy.write_all(b"GET /internal/report HTTP/1.1\r\n\r\n").expect("it reads");
         let begun = Instant::now();
         let address = api.addresses()[0];
         drop(api);
-        assert!(
-            begun.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            begun.elapsed()
-        );
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
         assert!(TcpStream::connect(address).is_err());
     }
 }

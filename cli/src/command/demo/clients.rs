@@ -38,17 +38,12 @@ pub struct Sent {
 impl Clients {
     /// Starts every client. The same calls in the same order on every run, by client.
     pub fn start(api: &Api) -> io::Result<Self> {
-        let mut clients = Self {
-            stop: Arc::default(),
-            threads: Vec::with_capacity(PROFILES.len()),
-        };
+        let mut clients = Self { stop: Arc::default(), threads: Vec::with_capacity(PROFILES.len()) };
         for (seed, profile) in (1..).zip(PROFILES) {
             let address = address(api.addresses(), profile.stack)?;
             let stop = Arc::clone(&clients.stop);
             let thread = thread::Builder::new().name(format!("demo-{}", profile.name));
-            clients
-                .threads
-                .push(thread.spawn(move || work(&profile, address, seed, &stop))?);
+            clients.threads.push(thread.spawn(move || work(&profile, address, seed, &stop))?);
         }
         Ok(clients)
     }
@@ -103,13 +98,9 @@ impl Sent {
 }
 
 fn address(of_api: &[SocketAddr], stack: Stack) -> io::Result<SocketAddr> {
-    let wanted = of_api
-        .iter()
-        .find(|address| address.is_ipv6() == (stack == Stack::V6));
+    let wanted = of_api.iter().find(|address| address.is_ipv6() == (stack == Stack::V6));
     let address = wanted.or(of_api.first());
-    address
-        .copied()
-        .ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+    address.copied().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }
 
 fn work(profile: &Profile, address: SocketAddr, seed: u64, stop: &Stop) -> io::Result<Sent> {
@@ -139,19 +130,12 @@ fn work(profile: &Profile, address: SocketAddr, seed: u64, stop: &Stop) -> io::R
 }
 
 /// One request and its answer, over the kept connection if there is one. `kept` is what is left for the next.
-fn exchange(
-    profile: &Profile,
-    address: SocketAddr,
-    call: &Call,
-    kept: &mut Option<BufReader<TcpStream>>,
-) -> io::Result<u16> {
+fn exchange(profile: &Profile, address: SocketAddr, call: &Call, kept: &mut Option<BufReader<TcpStream>>) -> io::Result<u16> {
     let mut connection = match kept.take() {
         Some(connection) => connection,
         None => connect(address)?,
     };
-    connection
-        .get_mut()
-        .write_all(compose(profile, call).as_bytes())?;
+    connection.get_mut().write_all(compose(profile, call).as_bytes())?;
     let status = message::read_answer(&mut connection, call.method)?;
     *kept = profile.keep_alive.then_some(connection);
     Ok(status)
@@ -166,10 +150,7 @@ fn connect(address: SocketAddr) -> io::Result<BufReader<TcpStream>> {
 }
 
 fn compose(profile: &Profile, call: &Call) -> String {
-    let mut text = format!(
-        "{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {}\r\n",
-        call.method, call.target, call.host, profile.user_agent,
-    );
+    let mut text = format!("{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {}\r\n", call.method, call.target, call.host, profile.user_agent,);
     for (name, value) in &call.headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -197,11 +178,7 @@ mod tests {
         let stopping = Instant::now();
         let sent = clients.stop().expect("no client failed");
         drop(api);
-        assert!(
-            stopping.elapsed() < Duration::from_secs(3),
-            "{:?}",
-            stopping.elapsed()
-        );
+        assert!(stopping.elapsed() < Duration::from_secs(3), "{:?}", stopping.elapsed());
 
         // Each client had at least one answer, and none can have had more than its pauses allow.
         let total = sent.total();

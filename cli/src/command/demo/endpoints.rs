@@ -27,9 +27,7 @@ impl Endpoint {
     fn is_reached_by(self, method: &str, target: &str) -> bool {
         let path = target.split('?').next().unwrap_or_default();
         let same_path = match self.path.strip_suffix("{id}") {
-            Some(prefix) => path
-                .strip_prefix(prefix)
-                .is_some_and(|id| !id.is_empty() && !id.contains('/')),
+            Some(prefix) => path.strip_prefix(prefix).is_some_and(|id| !id.is_empty() && !id.contains('/')),
             None => path == self.path,
         };
         same_path && method == self.method
@@ -47,11 +45,7 @@ struct Route {
     answer: fn(&Request, &mut Lcg) -> Answer,
 }
 
-const fn on(
-    method: &'static str,
-    path: &'static str,
-    answer: fn(&Request, &mut Lcg) -> Answer,
-) -> Route {
+const fn on(method: &'static str, path: &'static str, answer: fn(&Request, &mut Lcg) -> Answer) -> Route {
     let endpoint = Endpoint { path, method };
     Route { endpoint, answer }
 }
@@ -70,9 +64,7 @@ const ROUTES: [Route; 10] = [
 ];
 
 fn route(method: &str, target: &str) -> Option<&'static Route> {
-    ROUTES
-        .iter()
-        .find(|route| route.endpoint.is_reached_by(method, target))
+    ROUTES.iter().find(|route| route.endpoint.is_reached_by(method, target))
 }
 
 pub(super) fn answer(request: &Request) -> Answer {
@@ -98,16 +90,11 @@ fn chat(_: &Request, lcg: &mut Lcg) -> Answer {
         false => streamed(lcg, "{\"choices\":[{\"delta\":{\"content\":\"word \"}}]}"),
     };
     let processing_ms = answer.wait.as_millis().to_string();
-    rate_limited(answer, lcg)
-        .with("OpenAI-Version", "2020-10-01")
-        .with("OpenAI-Processing-Ms", processing_ms)
+    rate_limited(answer, lcg).with("OpenAI-Version", "2020-10-01").with("OpenAI-Processing-Ms", processing_ms)
 }
 
 fn messages(_: &Request, lcg: &mut Lcg) -> Answer {
-    let answer = streamed(
-        lcg,
-        "{\"type\":\"content_block_delta\",\"delta\":{\"text\":\"word \"}}",
-    );
+    let answer = streamed(lcg, "{\"type\":\"content_block_delta\",\"delta\":{\"text\":\"word \"}}");
     rate_limited(answer, lcg)
 }
 
@@ -118,13 +105,9 @@ fn streamed(lcg: &mut Lcg, event: &str) -> Answer {
     let gap = Duration::from_millis(lcg.between(10, 26).into());
     let mut events = vec![format!("data: {event}\n\n"); tokens as usize];
     events.push("data: [DONE]\n\n".to_owned());
-    Answer::new(
-        200,
-        "text/event-stream; charset=utf-8",
-        Body::Streamed { events, gap },
-    )
-    .after_ms(first_ms)
-    .with("Cache-Control", "no-cache")
+    Answer::new(200, "text/event-stream; charset=utf-8", Body::Streamed { events, gap })
+        .after_ms(first_ms)
+        .with("Cache-Control", "no-cache")
 }
 
 fn embeddings(_: &Request, lcg: &mut Lcg) -> Answer {
@@ -149,9 +132,7 @@ fn rate_limited(answer: Answer, lcg: &mut Lcg) -> Answer {
         429 => 0,
         _ => lcg.between(1, 600),
     };
-    answer
-        .with("X-RateLimit-Limit-Requests", "600")
-        .with("X-RateLimit-Remaining-Requests", remaining.to_string())
+    answer.with("X-RateLimit-Limit-Requests", "600").with("X-RateLimit-Remaining-Requests", remaining.to_string())
 }
 
 fn orders(_: &Request, lcg: &mut Lcg) -> Answer {
@@ -169,11 +150,7 @@ fn order(_: &Request, lcg: &mut Lcg) -> Answer {
 
 fn new_order(_: &Request, lcg: &mut Lcg) -> Answer {
     let location = format!("/v2/orders/{}", lcg.between(1000, 9999));
-    shop(
-        Answer::json(201, ORDER)
-            .after_ms(lcg.between(12, 40))
-            .with("Location", location),
-    )
+    shop(Answer::json(201, ORDER).after_ms(lcg.between(12, 40)).with("Location", location))
 }
 
 const ORDER: &str = r#"{"id":1842,"state":"paid","items":[{"sku":"A-17","count":2}]}"#;
@@ -189,12 +166,8 @@ fn health(_: &Request, _: &mut Lcg) -> Answer {
 fn login(_: &Request, lcg: &mut Lcg) -> Answer {
     let wait_ms = lcg.between(20, 60);
     let answer = match lcg.one_in(4) {
-        true => Answer::json(401, r#"{"error":"wrong password"}"#)
-            .with("WWW-Authenticate", "Basic realm=\"shop\""),
-        false => Answer::json(200, r#"{"user":"alice"}"#).with(
-            "Set-Cookie",
-            format!("session={}; HttpOnly; SameSite=Lax", lcg.hex(32)),
-        ),
+        true => Answer::json(401, r#"{"error":"wrong password"}"#).with("WWW-Authenticate", "Basic realm=\"shop\""),
+        false => Answer::json(200, r#"{"user":"alice"}"#).with("Set-Cookie", format!("session={}; HttpOnly; SameSite=Lax", lcg.hex(32))),
     };
     answer.after_ms(wait_ms)
 }
@@ -202,15 +175,8 @@ fn login(_: &Request, lcg: &mut Lcg) -> Answer {
 fn report(_: &Request, lcg: &mut Lcg) -> Answer {
     let wait_ms = lcg.between(180, 480);
     match lcg.one_in(4) {
-        true => Answer::json(503, r#"{"error":"report is being built"}"#)
-            .after_ms(wait_ms)
-            .with("Retry-After", "30"),
-        false => Answer::new(
-            200,
-            "text/csv; charset=utf-8",
-            Body::Whole("day,orders,revenue\n".repeat(400)),
-        )
-        .after_ms(wait_ms),
+        true => Answer::json(503, r#"{"error":"report is being built"}"#).after_ms(wait_ms).with("Retry-After", "30"),
+        false => Answer::new(200, "text/csv; charset=utf-8", Body::Whole("day,orders,revenue\n".repeat(400))).after_ms(wait_ms),
     }
 }
 
@@ -247,9 +213,7 @@ mod tests {
 
     #[test]
     fn gives_every_status_that_the_demo_promises() {
-        let statuses = |method, target| -> BTreeSet<u16> {
-            (0..200).map(|id| ask(method, target, id).status).collect()
-        };
+        let statuses = |method, target| -> BTreeSet<u16> { (0..200).map(|id| ask(method, target, id).status).collect() };
         assert_eq!(statuses("POST", "/v1/chat/completions"), [200, 429].into());
         assert_eq!(statuses("POST", "/v1/embeddings"), [200, 429].into());
         assert_eq!(statuses("GET", "/v2/orders/1"), [200, 404].into());

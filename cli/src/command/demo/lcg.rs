@@ -13,17 +13,12 @@ impl Lcg {
 
     /// A generator seeded with text (FNV-1a).
     pub(super) fn of(text: &str) -> Self {
-        Self::new(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-        }))
+        Self::new(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)))
     }
 
     /// 32 bits: the upper half, as the lower bits of such a generator repeat after few steps.
     pub(super) fn next(&mut self) -> u32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 32) as u32
     }
 
@@ -40,9 +35,7 @@ impl Lcg {
     }
 
     pub(super) fn hex(&mut self, digits: usize) -> String {
-        (0..digits)
-            .filter_map(|_| char::from_digit(self.between(0, 16), 16))
-            .collect()
+        (0..digits).filter_map(|_| char::from_digit(self.between(0, 16), 16)).collect()
     }
 }
 

@@ -62,30 +62,18 @@ struct Headers(Vec<(String, String)>);
 
 impl Headers {
     fn from(parsed: &[httparse::Header<'_>]) -> Self {
-        let owned = |header: &httparse::Header<'_>| {
-            (
-                header.name.to_owned(),
-                String::from_utf8_lossy(header.value).into_owned(),
-            )
-        };
+        let owned = |header: &httparse::Header<'_>| (header.name.to_owned(), String::from_utf8_lossy(header.value).into_owned());
         Self(parsed.iter().map(owned).collect())
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        let found = self
-            .0
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+        let found = self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
     /// True when the comma-separated header `name` lists `option`.
     fn lists(&self, name: &str, option: &str) -> bool {
-        self.get(name).is_some_and(|value| {
-            value
-                .split(',')
-                .any(|item| item.trim().eq_ignore_ascii_case(option))
-        })
+        self.get(name).is_some_and(|value| value.split(',').any(|item| item.trim().eq_ignore_ascii_case(option)))
     }
 }
 
@@ -127,8 +115,7 @@ fn skip_chunks(from: &mut impl BufRead) -> io::Result<()> {
     loop {
         let line = read_line(from)?;
         let digits = line.split(';').next().unwrap_or_default().trim();
-        let length = u64::from_str_radix(digits, 16)
-            .map_err(|_| invalid("a chunk's length is not a number"))?;
+        let length = u64::from_str_radix(digits, 16).map_err(|_| invalid("a chunk's length is not a number"))?;
         if length == 0 {
             break;
         }
@@ -170,7 +157,8 @@ mod tests {
 
     #[test]
     fn reads_a_request_and_leaves_the_next() {
-        let mut bytes = &b"POST /a?b=c HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nConnection: TE, close\r\n\r\n"[..];
+        let mut bytes =
+            &b"POST /a?b=c HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nConnection: TE, close\r\n\r\n"[..];
         let first = Request::read(&mut bytes).expect("a request");
         assert_eq!((&*first.method, &*first.target), ("POST", "/a?b=c"));
         assert_eq!(first.header("HOST"), Some("x"));
@@ -203,22 +191,12 @@ mod tests {
 
     #[test]
     fn refuses_what_is_cut_long_or_not_http() {
-        let kind = |bytes: &[u8]| {
-            read_answer(&mut &*bytes, "GET")
-                .map_err(|error| error.kind())
-                .err()
-        };
+        let kind = |bytes: &[u8]| read_answer(&mut &*bytes, "GET").map_err(|error| error.kind()).err();
         assert_eq!(kind(b""), Some(ErrorKind::UnexpectedEof));
         assert_eq!(kind(b"HTTP/1.1 200 OK\r\n"), Some(ErrorKind::UnexpectedEof));
-        assert_eq!(
-            kind(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab"),
-            Some(ErrorKind::UnexpectedEof)
-        );
+        assert_eq!(kind(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab"), Some(ErrorKind::UnexpectedEof));
         assert_eq!(kind(&[b'a'; 20_000]), Some(ErrorKind::InvalidData));
         assert_eq!(kind(b"SSH-2.0-x\r\n\r\n"), Some(ErrorKind::InvalidData));
-        assert_eq!(
-            kind(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"),
-            Some(ErrorKind::InvalidData)
-        );
+        assert_eq!(kind(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"), Some(ErrorKind::InvalidData));
     }
 }

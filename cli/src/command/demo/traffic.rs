@@ -6,9 +6,7 @@ use super::lcg::Lcg;
 use std::ops::Range;
 
 /// Every secret that the clients send, so that a test can look for them in what ehl prints.
-pub const SECRETS: [&str; 8] = [
-    BEARER_KEY, VENDOR_KEY, BASIC, SESSION, SHOP_KEY, QUERY_KEY, JWT, LINK_TOKEN,
-];
+pub const SECRETS: [&str; 8] = [BEARER_KEY, VENDOR_KEY, BASIC, SESSION, SHOP_KEY, QUERY_KEY, JWT, LINK_TOKEN];
 
 const BEARER_KEY: &str = "sk-demo-9vQ2mB7xLr4TzKp8WcYd";
 const VENDOR_KEY: &str = "sk-demo-api03-Hn5sJw1eGf6UaXo0";
@@ -50,13 +48,7 @@ pub(super) struct Call {
 
 impl Call {
     fn new(method: &'static str, host: &'static str, target: impl Into<String>) -> Self {
-        Self {
-            method,
-            host,
-            target: target.into(),
-            headers: Vec::new(),
-            body: None,
-        }
+        Self { method, host, target: target.into(), headers: Vec::new(), body: None }
     }
 
     fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -69,31 +61,14 @@ impl Call {
     }
 
     fn body(self, content_type: &str, body: &'static str) -> Self {
-        Self {
-            body: Some(body),
-            ..self.with("Content-Type", content_type)
-        }
+        Self { body: Some(body), ..self.with("Content-Type", content_type) }
     }
 }
 
 /// About 60 calls a second in all.
 pub(super) const PROFILES: [Profile; 8] = [
-    Profile {
-        name: "assistant",
-        user_agent: "OpenAI/Python 1.99.1",
-        stack: Stack::V4,
-        keep_alive: true,
-        pause_ms: 20..80,
-        call: chat,
-    },
-    Profile {
-        name: "agent",
-        user_agent: "Anthropic/JS 0.60.0",
-        stack: Stack::V6,
-        keep_alive: true,
-        pause_ms: 20..80,
-        call: messages,
-    },
+    Profile { name: "assistant", user_agent: "OpenAI/Python 1.99.1", stack: Stack::V4, keep_alive: true, pause_ms: 20..80, call: chat },
+    Profile { name: "agent", user_agent: "Anthropic/JS 0.60.0", stack: Stack::V6, keep_alive: true, pause_ms: 20..80, call: messages },
     Profile {
         name: "indexer",
         user_agent: "python-requests/2.32.3",
@@ -110,38 +85,10 @@ pub(super) const PROFILES: [Profile; 8] = [
         pause_ms: 35..75,
         call: browse,
     },
-    Profile {
-        name: "checkout",
-        user_agent: "Go-http-client/1.1",
-        stack: Stack::V4,
-        keep_alive: true,
-        pause_ms: 60..140,
-        call: buy,
-    },
-    Profile {
-        name: "prober",
-        user_agent: "kube-probe/1.34",
-        stack: Stack::V4,
-        keep_alive: false,
-        pause_ms: 80..120,
-        call: probe,
-    },
-    Profile {
-        name: "login",
-        user_agent: "curl/8.14.1",
-        stack: Stack::V4,
-        keep_alive: false,
-        pause_ms: 80..200,
-        call: log_in,
-    },
-    Profile {
-        name: "dashboard",
-        user_agent: "Grafana/12.1.0",
-        stack: Stack::V6,
-        keep_alive: true,
-        pause_ms: 50..250,
-        call: report,
-    },
+    Profile { name: "checkout", user_agent: "Go-http-client/1.1", stack: Stack::V4, keep_alive: true, pause_ms: 60..140, call: buy },
+    Profile { name: "prober", user_agent: "kube-probe/1.34", stack: Stack::V4, keep_alive: false, pause_ms: 80..120, call: probe },
+    Profile { name: "login", user_agent: "curl/8.14.1", stack: Stack::V4, keep_alive: false, pause_ms: 80..200, call: log_in },
+    Profile { name: "dashboard", user_agent: "Grafana/12.1.0", stack: Stack::V6, keep_alive: true, pause_ms: 50..250, call: report },
 ];
 
 const LLM: &str = "llm.example";
@@ -153,10 +100,7 @@ fn chat(lcg: &mut Lcg) -> Call {
         .with("Authorization", format!("Bearer {BEARER_KEY}"))
         .with("Accept", "text/event-stream")
         .request_id(lcg)
-        .body(
-            "application/json",
-            r#"{"model":"demo-large","stream":true,"messages":[{"role":"user","content":"Hello"}]}"#,
-        )
+        .body("application/json", r#"{"model":"demo-large","stream":true,"messages":[{"role":"user","content":"Hello"}]}"#)
 }
 
 fn messages(lcg: &mut Lcg) -> Call {
@@ -165,10 +109,7 @@ fn messages(lcg: &mut Lcg) -> Call {
         .with("Anthropic-Version", "2023-06-01")
         .with("Accept", "text/event-stream")
         .request_id(lcg)
-        .body(
-            "application/json",
-            r#"{"model":"demo-small","max_tokens":64,"stream":true,"messages":[{"role":"user","content":"Hi"}]}"#,
-        )
+        .body("application/json", r#"{"model":"demo-small","max_tokens":64,"stream":true,"messages":[{"role":"user","content":"Hi"}]}"#)
 }
 
 fn embeddings(lcg: &mut Lcg) -> Call {
@@ -176,10 +117,7 @@ fn embeddings(lcg: &mut Lcg) -> Call {
         .with("Authorization", format!("Bearer {BEARER_KEY}"))
         .with("Api-Version", "2026-02-15")
         .request_id(lcg)
-        .body(
-            "application/json",
-            r#"{"model":"demo-embed","input":"The quick brown fox jumps over the lazy dog"}"#,
-        )
+        .body("application/json", r#"{"model":"demo-embed","input":"The quick brown fox jumps over the lazy dog"}"#)
 }
 
 fn browse(lcg: &mut Lcg) -> Call {
@@ -197,16 +135,10 @@ fn browse(lcg: &mut Lcg) -> Call {
 fn buy(lcg: &mut Lcg) -> Call {
     Call::new("POST", SHOP, "/v2/orders")
         .with("X-Api-Key", SHOP_KEY)
-        .with(
-            "Traceparent",
-            format!("00-{}-{}-01", lcg.hex(32), lcg.hex(16)),
-        )
+        .with("Traceparent", format!("00-{}-{}-01", lcg.hex(32), lcg.hex(16)))
         .with("Idempotency-Key", lcg.hex(16))
         .request_id(lcg)
-        .body(
-            "application/json; version=2",
-            r#"{"items":[{"sku":"A-17","count":2}],"currency":"EUR"}"#,
-        )
+        .body("application/json; version=2", r#"{"items":[{"sku":"A-17","count":2}],"currency":"EUR"}"#)
 }
 
 fn probe(lcg: &mut Lcg) -> Call {
@@ -224,10 +156,7 @@ fn log_in(lcg: &mut Lcg) -> Call {
 fn report(lcg: &mut Lcg) -> Call {
     let month = lcg.between(1, 13);
     let target = format!("/internal/report?month=2026-{month:02}&token={LINK_TOKEN}");
-    Call::new("GET", OPS, target)
-        .with("Authorization", format!("Bearer {JWT}"))
-        .with("Accept", "text/csv")
-        .request_id(lcg)
+    Call::new("GET", OPS, target).with("Authorization", format!("Bearer {JWT}")).with("Accept", "text/csv").request_id(lcg)
 }
 
 #[cfg(test)]
@@ -241,10 +170,7 @@ mod tests {
             let mut lcg = Lcg::new(1);
             for _ in 0..50 {
                 let call = (profile.call)(&mut lcg);
-                assert!(
-                    Endpoint::of(call.method, &call.target).is_some(),
-                    "{call:?}"
-                );
+                assert!(Endpoint::of(call.method, &call.target).is_some(), "{call:?}");
             }
         }
     }
@@ -252,9 +178,7 @@ mod tests {
     #[test]
     fn sends_every_secret_that_it_names() {
         let mut lcg = Lcg::new(1);
-        let calls: String = (0..400)
-            .map(|i| format!("{:?}", (PROFILES[i % PROFILES.len()].call)(&mut lcg)))
-            .collect();
+        let calls: String = (0..400).map(|i| format!("{:?}", (PROFILES[i % PROFILES.len()].call)(&mut lcg))).collect();
         for secret in SECRETS {
             assert!(calls.contains(secret), "{secret} is never sent");
         }

@@ -1,0 +1,20 @@
+//! Where segments come from: the kernel's ring buffer (and later capture files). The one seam below the pipeline.
+
+pub mod ring;
+
+use crate::stream::Segment;
+
+/// What one look at a source found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Records, good and bad.
+    pub records: usize,
+    /// Of these, how many are no records of ours.
+    pub undecodable: usize,
+}
+
+/// A source of segments.
+pub trait Source {
+    /// Passes on what is there now, oldest first; at most `limit` records.
+    fn drain(&mut self, limit: usize, each: &mut dyn FnMut(&Segment<'_>)) -> Found;
+}
