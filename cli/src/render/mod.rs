@@ -10,6 +10,7 @@ mod csv;
 mod json;
 mod json_value;
 mod ndjson;
+mod output;
 mod project;
 mod rows;
 mod run;
@@ -26,6 +27,7 @@ mod testing;
 use std::io::{self, Write};
 
 pub use cell::{Cell, TopValue};
+pub use output::Output;
 pub use rows::Rows;
 pub use run::{Accounting, NotHttp, ProbeCost, Run, StopReason, Summary};
 pub(crate) use sanitize::{Backslash, push_visible};
