@@ -10,4 +10,5 @@
 //!
 //! Modules import downwards only: `command` > `pipeline` > `aggregate`, `render` > `http` > `stream` > `source` > `probe`.
 
+pub mod progress;
 pub mod render;
