@@ -13,5 +13,7 @@
 pub mod args;
 pub mod command;
 pub mod probe;
+pub mod progress;
+pub mod render;
 pub mod source;
 pub mod stream;

@@ -1,0 +1,308 @@
+//! JSON text of cells, runs and accounting.
+//!
+//! Text that is UTF-8 becomes a string in which everything hidden is escaped, so that a look at the file with `cat`
+//! is harmless and a parser gets exactly what was on the wire; other bytes become `{"base64": "..."}`.
+
+use std::io::Write as _;
+
+use super::sanitize::is_hidden;
+use super::text::{Clock, push_address, push_fixed, push_millis, push_number};
+use super::{Accounting, Cell, Counts, NotHttp, ProbeCost, Run, Schema, TopValue};
+
+/// The text `,"key":` or, for the first, `"key":` before each value of a row.
+pub(super) fn keys(schema: &Schema) -> Vec<Vec<u8>> {
+    let mut keys = Vec::new();
+    for (place, column) in schema.columns.iter().enumerate() {
+        let mut key = if place == 0 {
+            Vec::new()
+        } else {
+            b",".to_vec()
+        };
+        push_string(&mut key, &column.name);
+        key.push(b':');
+        keys.push(key);
+    }
+    keys
+}
+
+/// The members of a row, without braces.
+pub(super) fn push_row(out: &mut Vec<u8>, clock: &mut Clock, keys: &[Vec<u8>], cells: &[Cell<'_>]) {
+    debug_assert_eq!(
+        keys.len(),
+        cells.len(),
+        "a row has one cell for each column"
+    );
+    for (key, &cell) in keys.iter().zip(cells) {
+        out.extend_from_slice(key);
+        push_cell(out, clock, cell);
+    }
+}
+
+fn push_cell(out: &mut Vec<u8>, clock: &mut Clock, cell: Cell<'_>) {
+    match cell.normal() {
+        Cell::Null => out.extend_from_slice(b"null"),
+        Cell::Text(bytes) => push_bytes(out, bytes),
+        Cell::Number(number) => push_number(out, number),
+        Cell::Ratio(ratio) => push_fixed::<4>(out, ratio),
+        Cell::Decimal(decimal) => push_fixed::<3>(out, decimal),
+        Cell::Millis(ns) => push_millis(out, ns),
+        Cell::Time(ns) => push_time(out, clock, ns),
+        Cell::Address(address) => {
+            out.push(b'"');
+            push_address(out, address);
+            out.push(b'"');
+        }
+        Cell::Flags(flags) => push_list(out, flags, |out, flag| push_string(out, flag)),
+        Cell::Values(values) => {
+            push_list(out, values, |out, value| push_top_value(out, clock, value));
+        }
+    }
+}
+
+fn push_top_value(out: &mut Vec<u8>, clock: &mut Clock, top: &TopValue<'_>) {
+    out.extend_from_slice(b"{\"value\":");
+    push_bytes(out, top.value);
+    out.extend_from_slice(b",\"count\":");
+    push_number(out, top.count);
+    out.extend_from_slice(b",\"share\":");
+    push_cell(out, clock, Cell::Ratio(top.share));
+    out.push(b'}');
+}
+
+fn push_list<T>(out: &mut Vec<u8>, items: &[T], mut push: impl FnMut(&mut Vec<u8>, &T)) {
+    out.push(b'[');
+    for (place, item) in items.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        push(out, item);
+    }
+    out.push(b']');
+}
+
+/// The members that say where and when a run looks, up to `started_at`, without braces.
+pub(super) fn push_run(out: &mut Vec<u8>, clock: &mut Clock, schema: &Schema, run: &Run) {
+    let Run {
+        host,
+        kernel,
+        probe,
+        attached,
+        started_at_ns,
+    } = run;
+    push_member(out, "schema", |out| push_string(out, schema.name));
+    out.extend_from_slice(b",\"tool\":{");
+    push_member(out, "name", |out| push_string(out, env!("CARGO_PKG_NAME")));
+    push_next(out, "version", |out| {
+        push_string(out, env!("CARGO_PKG_VERSION"));
+    });
+    out.push(b'}');
+    push_next(out, "host", |out| push_string(out, host));
+    push_next(out, "kernel", |out| push_string(out, kernel));
+    let probe = if probe.is_empty() {
+        Cell::Null
+    } else {
+        Cell::Text(probe.as_bytes())
+    };
+    push_next(out, "probe", |out| push_cell(out, clock, probe));
+    push_next(out, "attached", |out| {
+        push_list(out, attached, |out, name| push_string(out, name));
+    });
+    push_next(out, "started_at", |out| {
+        push_time(out, clock, *started_at_ns);
+    });
+}
+
+/// The accounting as an object; of the rows, what the renderer knows itself.
+pub(super) fn push_accounting(out: &mut Vec<u8>, accounting: &Accounting, counts: Counts) {
+    let Accounting {
+        events,
+        lost,
+        duplicates,
+        truncated,
+        undecodable,
+        filtered,
+        unpaired_requests,
+        unpaired_responses,
+        rows: _,
+        submitted,
+        exchanges,
+        rows_beyond_max,
+        evicted,
+        not_http:
+            NotHttp {
+                tls,
+                http2,
+                proxy,
+                other,
+            },
+        probe_cost,
+    } = accounting;
+    out.push(b'{');
+    push_member(out, "events", |out| push_number(out, *events));
+    let numbers = [
+        ("lost", lost),
+        ("duplicates", duplicates),
+        ("truncated", truncated),
+        ("undecodable", undecodable),
+        ("filtered", filtered),
+        ("unpaired_requests", unpaired_requests),
+        ("unpaired_responses", unpaired_responses),
+        ("rows", &counts.rows),
+        ("submitted", submitted),
+        ("exchanges", exchanges),
+        ("rows_beyond_max", rows_beyond_max.max(&counts.beyond_max)),
+        ("evicted", evicted),
+    ];
+    for (name, &number) in numbers {
+        push_next(out, name, |out| push_number(out, number));
+    }
+    out.extend_from_slice(b",\"not_http\":{");
+    push_member(out, "tls", |out| push_number(out, *tls));
+    for (name, &number) in [("http2", http2), ("proxy", proxy), ("other", other)] {
+        push_next(out, name, |out| push_number(out, number));
+    }
+    out.push(b'}');
+    if let Some(ProbeCost {
+        run_count,
+        run_time_ns,
+    }) = probe_cost
+    {
+        push_next(out, "run_count", |out| push_number(out, *run_count));
+        push_next(out, "run_time_ns", |out| push_number(out, *run_time_ns));
+    }
+    out.push(b'}');
+}
+
+/// A member after another one.
+pub(super) fn push_next(out: &mut Vec<u8>, name: &str, push: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b',');
+    push_member(out, name, push);
+}
+
+fn push_member(out: &mut Vec<u8>, name: &str, push: impl FnOnce(&mut Vec<u8>)) {
+    push_string(out, name);
+    out.push(b':');
+    push(out);
+}
+
+pub(super) fn push_time(out: &mut Vec<u8>, clock: &mut Clock, ns: u64) {
+    out.push(b'"');
+    clock.push(out, ns);
+    out.push(b'"');
+}
+
+fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    if let Ok(text) = str::from_utf8(bytes) {
+        return push_string(out, text);
+    }
+    out.extend_from_slice(b"{\"base64\":\"");
+    push_base64(out, bytes);
+    out.extend_from_slice(b"\"}");
+}
+
+pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    if text
+        .bytes()
+        .all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
+    {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        for character in text.chars() {
+            push_character(out, character);
+        }
+    }
+    out.push(b'"');
+}
+
+fn push_character(out: &mut Vec<u8>, character: char) {
+    match character {
+        '"' => out.extend_from_slice(b"\\\""),
+        '\\' => out.extend_from_slice(b"\\\\"),
+        '\t' => out.extend_from_slice(b"\\t"),
+        '\n' => out.extend_from_slice(b"\\n"),
+        '\r' => out.extend_from_slice(b"\\r"),
+        hidden if is_hidden(hidden) => {
+            for unit in hidden.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}").expect("a Vec takes every write");
+            }
+        }
+        shown => out.extend_from_slice(shown.encode_utf8(&mut [0; 4]).as_bytes()),
+    }
+}
+
+/// RFC 4648 section 4, with padding.
+fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for group in bytes.chunks(3) {
+        let byte = |place: usize| u32::from(group.get(place).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for digit in 0..4 {
+            let sextet = (bits >> (18 - 6 * digit)) & 0x3f;
+            out.push(if digit > group.len() {
+                b'='
+            } else {
+                ALPHABET[sextet as usize]
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(cell: Cell<'_>) -> String {
+        let mut out = Vec::new();
+        push_cell(&mut out, &mut Clock::new(), cell);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn hidden_characters_are_escaped_and_come_back() {
+        let wire = "\x1b]0;t\x07 \0 \u{202e}x \u{85}\u{7f} \u{e0041} é\t\r\n\"\\";
+        let expected = r#""\u001b]0;t\u0007 \u0000 \u202ex \u0085\u007f \udb40\udc41 é\t\r\n\"\\""#;
+        assert_eq!(json(Cell::Text(wire.as_bytes())), expected);
+        assert_eq!(
+            serde_json::from_str::<String>(expected).expect("JSON"),
+            wire
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_base64() {
+        assert_eq!(json(Cell::Text(b"\xff")), r#"{"base64":"/w=="}"#);
+        assert_eq!(json(Cell::Text(b"\xff\xfe")), r#"{"base64":"//4="}"#);
+        assert_eq!(json(Cell::Text(b"\xff\xfe\xfd")), r#"{"base64":"//79"}"#);
+        assert_eq!(json(Cell::Text(b"abc\xe9")), r#"{"base64":"YWJj6Q=="}"#);
+    }
+
+    #[test]
+    fn numbers_are_numbers_and_absence_is_null() {
+        assert_eq!(json(Cell::Millis(12_345_000)), "12.345");
+        assert_eq!(json(Cell::Ratio(0.5)), "0.5000");
+        assert_eq!(json(Cell::Number(u64::MAX)), "18446744073709551615");
+        assert_eq!(json(Cell::Ratio(f64::NAN)), "null");
+        assert_eq!(json(Cell::Null), "null");
+    }
+
+    #[test]
+    fn lists_are_lists() {
+        assert_eq!(json(Cell::Flags(&[])), "[]");
+        assert_eq!(json(Cell::Flags(&["open", "gap"])), r#"["open","gap"]"#);
+        let values = [
+            TopValue {
+                value: b"gzip",
+                count: 3,
+                share: 0.75,
+            },
+            TopValue {
+                value: b"\xff",
+                count: 1,
+                share: 0.25,
+            },
+        ];
+        let expected = r#"[{"value":"gzip","count":3,"share":0.7500},{"value":{"base64":"/w=="},"count":1,"share":0.2500}]"#;
+        assert_eq!(json(Cell::Values(&values)), expected);
+    }
+}
