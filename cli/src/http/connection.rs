@@ -1,0 +1,290 @@
+//! One connection: two streams, the messages in each, and the pairs they make.
+
+use ehl_probes_common::record::tcp_flag;
+
+use super::exchange::{Exchange, Flags};
+use super::framing::{self, Framing, Method};
+use super::head::{Direction, Head, Wanted};
+use super::messages::{Messages, Sink, Start, may_start};
+use super::pairing::{Ends, Pairing};
+use super::raw::{self, Line};
+use super::redact::Redactor;
+use crate::stream::reassembly::{Piece, Reassembly};
+use crate::stream::{Endpoint, Origin, Part};
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) wanted: Wanted,
+    pub(super) redactor: Redactor,
+}
+
+/// What a part brought.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// Exchanges that are complete now.
+    pub(super) exchanges: Vec<Exchange>,
+    /// Heads that were cut.
+    pub(super) truncated: u64,
+    /// Runs of bytes that are no message.
+    pub(super) undecodable: u64,
+}
+
+/// One TCP connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    ends: [Endpoint; 2],
+    origin: Origin,
+    /// Which end is the client, once that is known.
+    client: Option<usize>,
+    halves: [Half; 2],
+    pairing: Pairing,
+}
+
+#[derive(Debug, Default)]
+struct Half {
+    stream: Reassembly,
+    messages: Messages,
+    /// The current response is an interim one (1xx).
+    interim: bool,
+    over: bool,
+}
+
+impl Connection {
+    /// Between these ends; directions are numbered by the sender's place.
+    pub(super) fn new(ends: [Endpoint; 2], origin: Origin) -> Self {
+        let mut halves = [Half::default(), Half::default()];
+        for half in &mut halves {
+            half.messages.join();
+        }
+        Self { ends, origin, client: None, halves, pairing: Pairing::default() }
+    }
+
+    /// Takes a part sent by the end number `sender`.
+    pub(super) fn part(&mut self, sender: usize, part: Part<'_>, shared: &Shared, outcome: &mut Outcome) {
+        if part.tcp_flags & tcp_flag::SYN != 0 {
+            self.open(sender, &part, shared, outcome);
+            return;
+        }
+        if part.covered > 0 || part.handover.is_some() {
+            self.deliver(sender, shared, outcome, |stream, deliver| stream.push(part, may_start, deliver));
+        }
+        if part.tcp_flags & tcp_flag::RST != 0 && part.covered == 0 {
+            self.close(sender, true, shared, outcome);
+            self.close(1 - sender, true, shared, outcome);
+        } else if part.tcp_flags & tcp_flag::FIN != 0 && part.covered == 0 {
+            self.close(sender, false, shared, outcome);
+        }
+    }
+
+    /// Both directions have ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.halves.iter().all(|half| half.over)
+    }
+
+    /// Whether no exchange is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.pairing.is_idle()
+    }
+
+    /// Bytes kept for this connection's streams and heads.
+    pub(super) fn buffered(&self) -> usize {
+        self.halves.iter().map(|half| half.stream.held_bytes() + half.messages.buffered()).sum()
+    }
+
+    /// Nothing more comes: what is open becomes rows.
+    pub(super) fn finish(&mut self, shared: &Shared, outcome: &mut Outcome) {
+        for sender in 0..2 {
+            self.deliver(sender, shared, outcome, |stream, deliver| stream.finish(deliver));
+        }
+        self.pairing.finish(Flags::OPEN, &mut outcome.exchanges);
+    }
+
+    /// SYN: from the client; SYN and ACK: from the server. A repeated one changes nothing.
+    fn open(&mut self, sender: usize, part: &Part<'_>, shared: &Shared, outcome: &mut Outcome) {
+        let first = part.sequence.wrapping_add(1);
+        let half = &self.halves[sender];
+        if half.stream.next() == Some(first) && !half.over {
+            return;
+        }
+        let from_client = part.tcp_flags & tcp_flag::ACK == 0;
+        if from_client {
+            self.close(sender, true, shared, outcome);
+            self.close(1 - sender, true, shared, outcome);
+            self.halves = [Half::default(), Half::default()];
+            self.halves[1 - sender].messages.join();
+        }
+        self.client = Some(if from_client { sender } else { 1 - sender });
+        let half = &mut self.halves[sender];
+        *half = Half::default();
+        half.stream.restart(first);
+        half.messages.restart();
+    }
+
+    /// One direction is over.
+    fn close(&mut self, sender: usize, aborted: bool, shared: &Shared, outcome: &mut Outcome) {
+        if self.halves[sender].over {
+            return;
+        }
+        self.deliver(sender, shared, outcome, |stream, deliver| stream.finish(deliver));
+        self.halves[sender].over = true;
+        let (mut messages, mut side) = self.side(sender, shared, outcome);
+        messages.finish(aborted, &mut side);
+        self.halves[sender].messages = messages;
+        // No response comes any more.
+        if self.client != Some(sender) || self.is_over() {
+            self.pairing.finish(Flags::ABORTED, &mut outcome.exchanges);
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        sender: usize,
+        shared: &Shared,
+        outcome: &mut Outcome,
+        feed: impl FnOnce(&mut Reassembly, &mut dyn FnMut(Piece<'_>)),
+    ) {
+        let mut stream = std::mem::take(&mut self.halves[sender].stream);
+        let (mut messages, mut side) = self.side(sender, shared, outcome);
+        feed(&mut stream, &mut |piece| match piece {
+            Piece::Part(part) => {
+                side.sequence = part.sequence;
+                side.acknowledgement = part.acknowledgement;
+                messages.part(&part, &mut side);
+            }
+            Piece::Gap(missing) => messages.gap(missing, &mut side),
+        });
+        let tunnel = side.tunnel;
+        let half = &mut self.halves[sender];
+        half.stream = stream;
+        half.messages = messages;
+        if tunnel {
+            self.halves[1 - sender].messages.tunnel();
+        }
+    }
+
+    /// One direction's messages, taken out, and who is told of what is in them.
+    fn side<'a>(&'a mut self, sender: usize, shared: &'a Shared, outcome: &'a mut Outcome) -> (Messages, Side<'a>) {
+        let half = &mut self.halves[sender];
+        let messages = std::mem::take(&mut half.messages);
+        let side = Side {
+            sender,
+            ends: self.ends,
+            origin: self.origin,
+            client: &mut self.client,
+            interim: &mut half.interim,
+            pairing: &mut self.pairing,
+            shared,
+            outcome,
+            sequence: 0,
+            acknowledgement: 0,
+            tunnel: false,
+        };
+        (messages, side)
+    }
+}
+
+/// One direction, as its messages see it.
+struct Side<'a> {
+    sender: usize,
+    ends: [Endpoint; 2],
+    origin: Origin,
+    client: &'a mut Option<usize>,
+    interim: &'a mut bool,
+    pairing: &'a mut Pairing,
+    shared: &'a Shared,
+    outcome: &'a mut Outcome,
+    /// Of the part at hand.
+    sequence: u32,
+    acknowledgement: u32,
+    /// The connection became a tunnel.
+    tunnel: bool,
+}
+
+impl Side<'_> {
+    fn is_client(&self) -> bool {
+        *self.client == Some(self.sender)
+    }
+
+    fn ends(&self) -> Ends {
+        let client = self.client.unwrap_or(self.sender);
+        Ends { client: self.ends[client], server: self.ends[1 - client], origin: self.origin }
+    }
+}
+
+impl Sink for Side<'_> {
+    fn head(&mut self, bytes: &[u8], start: &Start, truncated: bool) -> Option<Framing> {
+        let raw = raw::parse(bytes)?;
+        let direction = if matches!(raw.line, Line::Request { .. }) { Direction::Request } else { Direction::Response };
+        // A request in the responses' direction is no message of this connection, but body that was taken for one.
+        let client = *self.client.get_or_insert(if direction == Direction::Request { self.sender } else { 1 - self.sender });
+        if (client == self.sender) != (direction == Direction::Request) {
+            return None;
+        }
+        let mut flags = raw.flags;
+        if truncated {
+            flags |= Flags::TRUNCATED;
+            self.outcome.truncated += 1;
+        }
+        let head = |raw: &raw::Raw<'_>| Head::new(raw, &self.shared.wanted, &self.shared.redactor);
+        match raw.line {
+            Line::Request { method, .. } => {
+                let (framing, odd) = framing::request(&raw);
+                let ends = self.ends();
+                self.pairing.request(ends, head(&raw), Method::of(method), start, flags | odd, &mut self.outcome.exchanges);
+                Some(framing)
+            }
+            Line::Response { status: 100 | 102..=199 } => {
+                *self.interim = true;
+                Some(Framing::Length(0))
+            }
+            Line::Response { status } => {
+                *self.interim = false;
+                let ends = self.ends();
+                let method = self.pairing.answer(ends, start, &mut self.outcome.exchanges);
+                let (framing, odd) = framing::response(&raw, status, method);
+                self.pairing.response(head(&raw), start, flags | odd);
+                self.tunnel |= framing == Framing::Tunnel;
+                Some(framing)
+            }
+        }
+    }
+
+    fn bytes(&mut self, count: u64, time_ns: u64) {
+        if self.is_client() {
+            self.pairing.request_bytes(count);
+        } else if !*self.interim {
+            self.pairing.response_bytes(count, time_ns);
+        }
+    }
+
+    fn end(&mut self, flags: Flags) {
+        if self.is_client() {
+            self.pairing.request_end(flags, &mut self.outcome.exchanges);
+        } else if !*self.interim {
+            self.pairing.response_end(flags, &mut self.outcome.exchanges);
+        }
+    }
+
+    fn odd(&mut self, flags: Flags) {
+        if self.is_client() {
+            self.pairing.request_odd(flags);
+        } else {
+            self.pairing.response_odd(flags);
+        }
+    }
+
+    fn lost_head(&mut self) {
+        if self.is_client() {
+            let start = Start { time_ns: 0, sequence: self.sequence, acknowledgement: self.acknowledgement };
+            let ends = self.ends();
+            self.pairing.lost_request(ends, start);
+        } else if self.client.is_some() {
+            self.pairing.lost_response(self.sequence);
+        }
+    }
+
+    fn undecodable(&mut self) {
+        self.outcome.undecodable += 1;
+    }
+}

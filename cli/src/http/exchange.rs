@@ -1,0 +1,119 @@
+//! A request and its response: what a row is made of.
+
+use std::ops::{BitOr, BitOrAssign};
+
+use super::head::Head;
+use crate::stream::{Endpoint, Origin};
+
+/// One exchange, or the half of it that was seen. Times are nanoseconds since 1970.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Who sent the request.
+    pub client: Endpoint,
+    /// Who answered.
+    pub server: Endpoint,
+    /// Where it was seen.
+    pub origin: Origin,
+    /// The request's head; `None` when it was not seen.
+    pub request: Option<Head>,
+    /// The final response's head; `None` when it was not seen.
+    pub response: Option<Head>,
+    /// First byte of the request.
+    pub request_first_ns: Option<u64>,
+    /// First byte of the final response.
+    pub response_first_ns: Option<u64>,
+    /// Last byte of the response; `None` until it is complete.
+    pub response_last_ns: Option<u64>,
+    /// Head and body of the request above TCP, in bytes, as far as it was followed.
+    pub request_bytes: Option<u64>,
+    /// Head and body of the final response above TCP, in bytes.
+    pub response_bytes: Option<u64>,
+    /// What is odd about it.
+    pub flags: Flags,
+}
+
+impl Exchange {
+    /// When it began: the earliest byte that was seen of it.
+    pub fn time_ns(&self) -> u64 {
+        self.request_first_ns.or(self.response_first_ns).unwrap_or(0)
+    }
+
+    /// First byte of the request to first byte of the final response, in nanoseconds.
+    pub fn response_time_ns(&self) -> Option<u64> {
+        self.response_first_ns?.checked_sub(self.request_first_ns?)
+    }
+
+    /// First byte of the request to last byte of the response, in nanoseconds.
+    pub fn duration_ns(&self) -> Option<u64> {
+        self.response_last_ns?.checked_sub(self.request_first_ns?)
+    }
+}
+
+/// What is odd about an exchange, as a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags(u16);
+
+impl Flags {
+    /// A head was longer than what is followed or captured: fields may be missing.
+    pub const TRUNCATED: Self = Self(1);
+    /// Not complete when the run ended.
+    pub const OPEN: Self = Self(1 << 1);
+    /// Bytes of the stream are missing: sizes, times or the pairing may be incomplete.
+    pub const GAP: Self = Self(1 << 2);
+    /// Obsolete line folding (RFC 9112 section 5.2).
+    pub const FOLDED: Self = Self(1 << 3);
+    /// Both Transfer-Encoding and Content-Length.
+    pub const TE_AND_CL: Self = Self(1 << 4);
+    /// Content-Length that is no number, or several ones that differ.
+    pub const BAD_LENGTH: Self = Self(1 << 5);
+    /// Lines that end with LF alone.
+    pub const BARE_LF: Self = Self(1 << 6);
+    /// Field lines that are none, or with characters that are not allowed.
+    pub const MALFORMED: Self = Self(1 << 7);
+    /// The connection ended before the response did, or without one.
+    pub const ABORTED: Self = Self(1 << 8);
+    /// A chunked body that is none.
+    pub const BAD_CHUNK: Self = Self(1 << 9);
+
+    const NAMES: [(Self, &'static str); 10] = [
+        (Self::TRUNCATED, "truncated"),
+        (Self::OPEN, "open"),
+        (Self::GAP, "gap"),
+        (Self::FOLDED, "folded"),
+        (Self::TE_AND_CL, "te-and-cl"),
+        (Self::BAD_LENGTH, "bad-length"),
+        (Self::BARE_LF, "bare-lf"),
+        (Self::MALFORMED, "malformed"),
+        (Self::ABORTED, "aborted"),
+        (Self::BAD_CHUNK, "bad-chunk"),
+    ];
+
+    /// Whether all of `other` are in the set.
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The names, in a fixed order.
+    pub fn names(self) -> Vec<&'static str> {
+        Self::NAMES.iter().filter(|(flag, _)| self.has(*flag)).map(|(_, name)| *name).collect()
+    }
+
+    /// Whether the set is empty.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl BitOr for Flags {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Flags {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}

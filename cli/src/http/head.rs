@@ -1,0 +1,277 @@
+//! What is kept of a head: the elements that rows and reports show, redacted.
+
+use super::api_version::ApiVersion;
+use super::auth::Auth;
+use super::raw::{Field, Line, Raw};
+use super::redact::Redactor;
+
+/// Which half of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Direction {
+    /// From the client.
+    Request,
+    /// From the server.
+    Response,
+}
+
+impl Direction {
+    /// As in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Response => "response",
+        }
+    }
+}
+
+/// Which elements to keep besides those of the default columns.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Header elements by lower-case name, and of which half (either if `None`).
+    pub columns: Vec<(Option<Direction>, String)>,
+    /// All elements, with length and fingerprint.
+    pub all: bool,
+}
+
+/// A head without its secrets.
+#[derive(Debug, Default)]
+pub struct Head {
+    /// All texts, one after the other.
+    text: Vec<u8>,
+    /// Minor version of HTTP/1.
+    pub minor: u8,
+    /// Status code, of a response.
+    pub status: Option<u16>,
+    method: Option<Text>,
+    path: Option<Text>,
+    host: Option<Text>,
+    user_agent: Option<Text>,
+    content_type: Option<Text>,
+    request_id: Option<Text>,
+    api_version: Option<Text>,
+    /// Kind of credentials, of a request.
+    pub auth: Auth,
+    columns: Vec<Option<Text>>,
+    elements: Vec<Stored>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Text {
+    start: u32,
+    end: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Stored {
+    name: Text,
+    display: Text,
+    length: u32,
+    fingerprint: u64,
+}
+
+/// A header element: what may be shown of it, and what tells it from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Element<'a> {
+    /// Field name in lower case.
+    pub name: &'a [u8],
+    /// The value, redacted.
+    pub display: &'a [u8],
+    /// Length of the value on the wire in bytes.
+    pub length: u32,
+    /// Tells different values from each other, whatever is shown; comparable within one run.
+    pub fingerprint: u64,
+}
+
+/// Field names that carry an id of the request, as servers and gateways use them.
+const REQUEST_IDS: [&str; 7] =
+    ["x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-amz-request-id", "x-ms-request-id", "apim-request-id"];
+
+impl Head {
+    /// Keeps what is wanted of a head.
+    pub(super) fn new(raw: &Raw<'_>, wanted: &Wanted, redactor: &Redactor) -> Self {
+        let mut head = Self { text: Vec::with_capacity(256), minor: raw.minor, ..Self::default() };
+        let mut version = ApiVersion::default();
+        let direction = match raw.line {
+            Line::Request { method, target } => {
+                head.request_line(method, target, redactor);
+                version.observe_target(target);
+                head.auth.observe_target(target);
+                Direction::Request
+            }
+            Line::Response { status } => {
+                head.status = Some(status);
+                Direction::Response
+            }
+        };
+        for field in &raw.fields {
+            head.field(field, direction, redactor);
+            version.observe(field.name, field.value);
+        }
+        if let Some((value, _)) = version.value() {
+            head.api_version = Some(head.push(|text| {
+                redactor.field_value(b"api-version", value, text);
+            }));
+        }
+        head.keep_columns(raw, direction, wanted, redactor);
+        if wanted.all {
+            head.elements = raw.fields.iter().map(|field| head.store(field, redactor)).collect();
+        }
+        head
+    }
+
+    /// RFC 9112 section 3.2: origin-form, absolute-form (whose authority counts instead of Host), authority-form, `*`.
+    fn request_line(&mut self, method: &[u8], target: &[u8], redactor: &Redactor) {
+        self.method = Some(self.push(|text| {
+            redactor.token(method, text);
+        }));
+        let (authority, path) = split_target(target);
+        if let Some(authority) = authority {
+            self.host = Some(self.push(|text| {
+                redactor.authority(authority, text);
+            }));
+        }
+        self.path = Some(self.push(|text| {
+            redactor.target(path, text);
+        }));
+    }
+
+    fn field(&mut self, field: &Field<'_>, direction: Direction, redactor: &Redactor) {
+        let is = |name: &str| field.name.eq_ignore_ascii_case(name.as_bytes());
+        let request = direction == Direction::Request;
+        if request {
+            self.auth.observe(field.name, field.value);
+        }
+        match field.name.len() {
+            4 if request && self.host.is_none() && is("host") => {
+                self.host = Some(self.push(|text| {
+                    redactor.authority(field.value, text);
+                }));
+            }
+            10 if request && self.user_agent.is_none() && is("user-agent") => self.user_agent = Some(self.value(field, redactor)),
+            12 if self.content_type.is_none() && is("content-type") => self.content_type = Some(self.value(field, redactor)),
+            10..=16 if self.request_id.is_none() && REQUEST_IDS.iter().any(|name| is(name)) => {
+                self.request_id = Some(self.value(field, redactor));
+            }
+            _ => {}
+        }
+    }
+
+    fn keep_columns(&mut self, raw: &Raw<'_>, direction: Direction, wanted: &Wanted, redactor: &Redactor) {
+        for (half, name) in &wanted.columns {
+            let found = match half {
+                Some(half) if *half != direction => None,
+                _ => raw.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name.as_bytes())),
+            };
+            let text = found.map(|field| self.value(field, redactor));
+            self.columns.push(text);
+        }
+    }
+
+    fn store(&mut self, field: &Field<'_>, redactor: &Redactor) -> Stored {
+        let name = self.push(|text| {
+            redactor.token(&field.name.to_ascii_lowercase(), text);
+        });
+        let display = self.value(field, redactor);
+        let length = u32::try_from(field.value.len()).unwrap_or(u32::MAX);
+        Stored { name, display, length, fingerprint: redactor.fingerprint(field.value) }
+    }
+
+    fn value(&mut self, field: &Field<'_>, redactor: &Redactor) -> Text {
+        self.push(|text| {
+            redactor.field_value(field.name, field.value, text);
+        })
+    }
+
+    fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Text {
+        let start = self.text.len() as u32;
+        write(&mut self.text);
+        Text { start, end: self.text.len() as u32 }
+    }
+
+    fn text(&self, text: Option<Text>) -> Option<&[u8]> {
+        self.text.get(text?.start as usize..text?.end as usize)
+    }
+
+    /// Method of a request.
+    pub fn method(&self) -> Option<&[u8]> {
+        self.text(self.method)
+    }
+
+    /// Path and query of a request.
+    pub fn path(&self) -> Option<&[u8]> {
+        self.text(self.path)
+    }
+
+    /// Authority that a request is for.
+    pub fn host(&self) -> Option<&[u8]> {
+        self.text(self.host)
+    }
+
+    /// User-Agent.
+    pub fn user_agent(&self) -> Option<&[u8]> {
+        self.text(self.user_agent)
+    }
+
+    /// Content-Type.
+    pub fn content_type(&self) -> Option<&[u8]> {
+        self.text(self.content_type)
+    }
+
+    /// The first field that carries an id of the request.
+    pub fn request_id(&self) -> Option<&[u8]> {
+        self.text(self.request_id)
+    }
+
+    /// Version of the API.
+    pub fn api_version(&self) -> Option<&[u8]> {
+        self.text(self.api_version)
+    }
+
+    /// The wanted column at `index`, if the head has it.
+    pub fn column(&self, index: usize) -> Option<&[u8]> {
+        self.text(*self.columns.get(index)?)
+    }
+
+    /// All elements, if all are wanted.
+    pub fn elements(&self) -> impl Iterator<Item = Element<'_>> {
+        self.elements.iter().map(|stored| Element {
+            name: self.text(Some(stored.name)).unwrap_or_default(),
+            display: self.text(Some(stored.display)).unwrap_or_default(),
+            length: stored.length,
+            fingerprint: stored.fingerprint,
+        })
+    }
+}
+
+/// The authority of an absolute-form target, and path and query.
+fn split_target(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    let Some(scheme) = memchr::memmem::find(target, b"://") else {
+        return (None, target);
+    };
+    if target.starts_with(b"/") || !target[..scheme].iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')) {
+        return (None, target);
+    }
+    let rest = &target[scheme + 3..];
+    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let path = if end == rest.len() { b"/" } else { &rest[end..] };
+    (Some(&rest[..end]), path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_absolute_targets_apart() {
+        for (target, authority, path) in [
+            ("/a?b=http://c/d", None, "/a?b=http://c/d"),
+            ("http://u:p@h:1/a?b", Some("u:p@h:1"), "/a?b"),
+            ("http://h", Some("h"), "/"),
+            ("http://h?x", Some("h"), "?x"),
+            ("*", None, "*"),
+            ("h:443", None, "h:443"),
+        ] {
+            assert_eq!(split_target(target.as_bytes()), (authority.map(str::as_bytes), path.as_bytes()), "{target}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! A head as it stands on the wire: first line and fields, still with their secrets. Stays inside `http`.
+//!
+//! httparse reads what a strict server accepts. What it refuses (control characters, folding, spaces before the colon) a
+//! lenient reader takes apart line by line: an observer logs what a server would reject.
+
+use std::mem::MaybeUninit;
+
+use smallvec::SmallVec;
+
+use super::exchange::Flags;
+
+/// Fields that httparse takes; more of them are the lenient reader's.
+const STRICT_FIELDS: usize = 64;
+/// Fields of one head that are looked at.
+const MAX_FIELDS: usize = 1024;
+
+/// A head's first line and fields.
+#[derive(Debug)]
+pub(super) struct Raw<'a> {
+    pub(super) line: Line<'a>,
+    /// Minor version of HTTP/1.
+    pub(super) minor: u8,
+    pub(super) fields: SmallVec<[Field<'a>; 32]>,
+    /// What is odd about it.
+    pub(super) flags: Flags,
+}
+
+/// RFC 9112 sections 3 and 4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line<'a> {
+    Request { method: &'a [u8], target: &'a [u8] },
+    Response { status: u16 },
+}
+
+/// A field line without the white space around the value; a folded value is one piece with its line ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Field<'a> {
+    pub(super) name: &'a [u8],
+    pub(super) value: &'a [u8],
+}
+
+/// Takes a head apart; `None` when its first line is not one of HTTP/1. It need not be complete: what is there is used.
+pub(super) fn parse(bytes: &[u8]) -> Option<Raw<'_>> {
+    strict(bytes).or_else(|| lenient(bytes))
+}
+
+fn strict(bytes: &[u8]) -> Option<Raw<'_>> {
+    let mut fields = [const { MaybeUninit::uninit() }; STRICT_FIELDS];
+    let (line, minor, parsed) = if bytes.starts_with(b"HTTP/") {
+        let mut head = httparse::Response::new(&mut []);
+        let config = httparse::ParserConfig::default();
+        match config.parse_response_with_uninit_headers(&mut head, bytes, &mut fields) {
+            Ok(httparse::Status::Complete(_)) => (Line::Response { status: head.code? }, head.version?, head.headers),
+            _ => return None,
+        }
+    } else {
+        let mut head = httparse::Request::new(&mut []);
+        match head.parse_with_uninit_headers(bytes, &mut fields) {
+            Ok(httparse::Status::Complete(_)) => {
+                (Line::Request { method: head.method?.as_bytes(), target: head.path?.as_bytes() }, head.version?, head.headers)
+            }
+            _ => return None,
+        }
+    };
+    let fields = parsed.iter().map(|field| Field { name: field.name.as_bytes(), value: field.value }).collect();
+    let flags = if bytes.ends_with(b"\r\n\r\n") { Flags::default() } else { Flags::BARE_LF };
+    Some(Raw { line, minor, fields, flags })
+}
+
+fn lenient(bytes: &[u8]) -> Option<Raw<'_>> {
+    let mut lines = Lines { rest: bytes };
+    let first = lines.by_ref().find(|line| !line.bytes.is_empty())?;
+    let (line, minor) = first_line(first.bytes)?;
+    let mut flags = if first.bare { Flags::BARE_LF } else { Flags::default() };
+    let mut fields: SmallVec<[Field<'_>; 32]> = SmallVec::new();
+    for line in lines {
+        if line.bytes.is_empty() {
+            break;
+        }
+        if line.bare {
+            flags |= Flags::BARE_LF;
+        }
+        if matches!(line.bytes.first(), Some(b' ' | b'\t')) {
+            flags |= Flags::FOLDED;
+            if let Some(last) = fields.last_mut() {
+                last.value = join(bytes, last.value, line.bytes);
+            }
+            continue;
+        }
+        if fields.len() == MAX_FIELDS {
+            flags |= Flags::TRUNCATED;
+            break;
+        }
+        let Some(field) = field(line.bytes) else {
+            flags |= Flags::MALFORMED;
+            continue;
+        };
+        let is_plain = |byte: &u8| *byte >= b' ' && *byte != 0x7f || *byte == b'\t';
+        if !field.name.iter().all(|byte| ehl_probes_common::walk::is_token(*byte)) || !field.value.iter().all(is_plain) {
+            flags |= Flags::MALFORMED;
+        }
+        fields.push(field);
+    }
+    Some(Raw { line, minor, fields, flags })
+}
+
+/// Lines without their ends.
+struct Lines<'a> {
+    rest: &'a [u8],
+}
+
+struct LineBytes<'a> {
+    bytes: &'a [u8],
+    /// It ends with LF alone.
+    bare: bool,
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = LineBytes<'a>;
+
+    fn next(&mut self) -> Option<LineBytes<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', self.rest);
+        let (line, rest) = match end {
+            Some(end) => (&self.rest[..end], &self.rest[end + 1..]),
+            None => (self.rest, &self.rest[self.rest.len()..]),
+        };
+        self.rest = rest;
+        let stripped = line.strip_suffix(b"\r");
+        Some(LineBytes { bytes: stripped.unwrap_or(line), bare: end.is_some() && stripped.is_none() })
+    }
+}
+
+fn first_line(line: &[u8]) -> Option<(Line<'_>, u8)> {
+    if let Some(rest) = line.strip_prefix(b"HTTP/1.") {
+        let (minor, rest) = rest.split_first()?;
+        let digits: [u8; 3] = rest.strip_prefix(b" ")?.get(..3)?.try_into().ok()?;
+        let status = digits.iter().try_fold(0u16, |status, digit| digit.is_ascii_digit().then(|| status * 10 + u16::from(digit - b'0')))?;
+        return Some((Line::Response { status }, minor.wrapping_sub(b'0')));
+    }
+    let space = memchr::memchr(b' ', line)?;
+    let last = memchr::memrchr(b' ', line)?;
+    let minor = line.get(last + 1..)?.strip_prefix(b"HTTP/1.")?;
+    let &[minor @ b'0'..=b'9'] = minor else { return None };
+    let target = line.get(space + 1..last)?;
+    if space == 0 || target.is_empty() {
+        return None;
+    }
+    Some((Line::Request { method: &line[..space], target: target.trim_ascii() }, minor - b'0'))
+}
+
+fn field(line: &[u8]) -> Option<Field<'_>> {
+    let colon = memchr::memchr(b':', line)?;
+    Some(Field { name: line[..colon].trim_ascii_end(), value: line[colon + 1..].trim_ascii() })
+}
+
+/// The bytes of `head` from the start of `value` to the end of `line`, both parts of it.
+fn join<'a>(head: &'a [u8], value: &'a [u8], line: &'a [u8]) -> &'a [u8] {
+    let offset = |part: &[u8]| part.as_ptr() as usize - head.as_ptr() as usize;
+    let start = if value.is_empty() { offset(line) } else { offset(value) };
+    head.get(start..offset(line) + line.len()).map_or(value, <[u8]>::trim_ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(bytes: &[u8]) -> String {
+        match parse(bytes) {
+            None => "none".to_owned(),
+            Some(raw) => {
+                let line = match raw.line {
+                    Line::Request { method, target } => format!("{} {}", method.escape_ascii(), target.escape_ascii()),
+                    Line::Response { status } => status.to_string(),
+                };
+                let fields: Vec<_> =
+                    raw.fields.iter().map(|field| format!("{}={}", field.name.escape_ascii(), field.value.escape_ascii())).collect();
+                format!("{line} 1.{} {} {:?}", raw.minor, fields.join(","), raw.flags.names())
+            }
+        }
+    }
+
+    #[test]
+    fn reads_plain_heads() {
+        assert_eq!(request(b"GET /a?b HTTP/1.1\r\nHost: x\r\nA:  b c \r\n\r\n"), "GET /a?b 1.1 Host=x,A=b c []");
+        assert_eq!(request(b"HTTP/1.0 404 Not Found\r\nServer: s\r\n\r\n"), "404 1.0 Server=s []");
+        assert_eq!(request(b"HTTP/1.1 200\r\n\r\n"), "200 1.1  []");
+        assert_eq!(request(b"FROBNICATE * HTTP/1.1\r\n\r\n"), "FROBNICATE * 1.1  []");
+    }
+
+    #[test]
+    fn reads_what_a_server_would_refuse_and_says_so() {
+        assert_eq!(request(b"GET / HTTP/1.1\nHost: x\n\n"), "GET / 1.1 Host=x [\"bare-lf\"]");
+        assert_eq!(request(b"GET / HTTP/1.1\r\nA: b\r\n  c\r\nD: e\r\n\r\n"), "GET / 1.1 A=b\\r\\n  c,D=e [\"folded\"]");
+        assert_eq!(request(b"GET / HTTP/1.1\r\nA:\r\n c\r\n\r\n"), "GET / 1.1 A=c [\"folded\"]");
+        assert_eq!(request(b"GET / HTTP/1.1\r\nA: \x1b[2J\0\r\n\r\n"), "GET / 1.1 A=\\x1b[2J\\x00 [\"malformed\"]");
+        assert_eq!(request(b"GET / HTTP/1.1\r\nA : b\r\nno colon\r\n\r\n"), "GET / 1.1 A=b [\"malformed\"]");
+        assert_eq!(request(b"GET /\xff\x01 x HTTP/1.1\r\nA: b\r\n\r\n"), "GET /\\xff\\x01 x 1.1 A=b []");
+    }
+
+    #[test]
+    fn uses_what_is_there_of_a_cut_head() {
+        assert_eq!(request(b"GET / HTTP/1.1\r\nA: b\r\nCook"), "GET / 1.1 A=b [\"malformed\"]");
+    }
+
+    #[test]
+    fn refuses_other_first_lines() {
+        for line in [&b"GET /\r\n\r\n"[..], b"PROXY TCP4 1.1.1.1 2.2.2.2 1 2\r\n", b"HTTP/1.1 2x0 OK\r\n\r\n", b"HTTP/2 200\r\n\r\n", b" GET / HTTP/1.1\r\n\r\n", b""] {
+            assert_eq!(request(line), "none", "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn takes_any_number_of_fields() {
+        let mut head = b"GET / HTTP/1.1\r\n".to_vec();
+        for number in 0..2000 {
+            head.extend_from_slice(format!("A{number}: b\r\n").as_bytes());
+        }
+        head.extend_from_slice(b"\r\n");
+        let raw = parse(&head).expect("a head");
+        assert_eq!((raw.fields.len(), raw.flags.names()), (MAX_FIELDS, vec!["truncated"]));
+    }
+}

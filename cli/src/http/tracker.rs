@@ -1,0 +1,109 @@
+//! All connections: a bounded table, in which the least recently used one makes room.
+
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+
+use super::connection::{Connection, Outcome, Shared};
+use super::exchange::Exchange;
+use super::head::Wanted;
+use super::redact::Redactor;
+use crate::stream::{Endpoint, Segment};
+
+/// Connections followed at a time.
+const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16 * 1024).unwrap();
+/// Bytes of streams and heads kept for all of them.
+const MAX_BUFFERED: usize = 8 << 20;
+
+/// Makes exchanges of segments.
+pub struct Tracker {
+    connections: LruCache<[Endpoint; 2], Box<Connection>>,
+    shared: Shared,
+    buffered: usize,
+    outcome: Outcome,
+    counts: Counts,
+}
+
+/// What the tracker counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Exchanges, whole or half.
+    pub exchanges: u64,
+    /// Requests without response.
+    pub unpaired_requests: u64,
+    /// Responses without request.
+    pub unpaired_responses: u64,
+    /// Heads that were cut.
+    pub truncated: u64,
+    /// Runs of bytes that are no message.
+    pub undecodable: u64,
+    /// Connections that made room for others.
+    pub evicted: u64,
+}
+
+impl Tracker {
+    /// Keeps what is wanted of heads, redacted.
+    pub fn new(wanted: Wanted, redactor: Redactor) -> Self {
+        Self {
+            connections: LruCache::new(MAX_CONNECTIONS),
+            shared: Shared { wanted, redactor },
+            buffered: 0,
+            outcome: Outcome::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Takes a segment, and passes on the exchanges that are complete with it.
+    pub fn segment(&mut self, segment: &Segment<'_>, each: &mut dyn FnMut(&Exchange)) {
+        let ends = [segment.source, segment.destination];
+        let (key, sender) = if ends[0] <= ends[1] { (ends, 0) } else { ([ends[1], ends[0]], 1) };
+        if self.connections.len() == MAX_CONNECTIONS.get() && !self.connections.contains(&key) {
+            self.evict();
+        }
+        let connection = self.connections.get_or_insert_mut(key, || Box::new(Connection::new(key, segment.origin)));
+        let before = connection.buffered();
+        connection.part(sender, segment.part, &self.shared, &mut self.outcome);
+        self.buffered = self.buffered + connection.buffered() - before;
+        if connection.is_over() && connection.is_idle() {
+            self.buffered -= connection.buffered();
+            self.connections.pop(&key);
+        }
+        while self.buffered > MAX_BUFFERED && !self.connections.is_empty() {
+            self.evict();
+        }
+        self.pass_on(each);
+    }
+
+    /// Nothing more comes: what is open becomes exchanges.
+    pub fn finish(&mut self, each: &mut dyn FnMut(&Exchange)) {
+        while let Some((_, mut connection)) = self.connections.pop_lru() {
+            connection.finish(&self.shared, &mut self.outcome);
+            self.pass_on(each);
+        }
+        self.buffered = 0;
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn evict(&mut self) {
+        if let Some((_, mut connection)) = self.connections.pop_lru() {
+            self.buffered -= connection.buffered();
+            connection.finish(&self.shared, &mut self.outcome);
+            self.counts.evicted += 1;
+        }
+    }
+
+    fn pass_on(&mut self, each: &mut dyn FnMut(&Exchange)) {
+        self.counts.truncated += std::mem::take(&mut self.outcome.truncated);
+        self.counts.undecodable += std::mem::take(&mut self.outcome.undecodable);
+        for exchange in self.outcome.exchanges.drain(..) {
+            self.counts.exchanges += 1;
+            self.counts.unpaired_requests += u64::from(exchange.response.is_none());
+            self.counts.unpaired_responses += u64::from(exchange.request.is_none());
+            each(&exchange);
+        }
+    }
+}
