@@ -7,6 +7,7 @@
     reason = "each test file is its own crate and uses a part of the support"
 )]
 
+pub(crate) mod bodies;
 pub(crate) mod capture;
 pub(crate) mod exchange;
 pub(crate) mod netns;
