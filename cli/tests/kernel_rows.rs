@@ -97,9 +97,9 @@ fn request(index: usize) -> String {
     if ["POST", "PUT", "PATCH"].contains(&method) {
         add("data = \"some=form&of=data\"");
     }
-    if index % 11 == 0 {
+    if index.is_multiple_of(11) {
         add("http1.0");
-    } else if index % 3 == 0 {
+    } else if index.is_multiple_of(3) {
         add("header = \"Connection: close\"");
     }
     lines + &headers(index)

@@ -388,7 +388,7 @@ fn a_lost_request_head_leaves_the_other_pairs_right() {
         return;
     }
     let seen = observe(&mut Wire::new(), |wire| {
-        keep_alive(wire, |index, is_request| index == 3 && is_request)
+        keep_alive(wire, |index, is_request| index == 3 && is_request);
     });
     let mut expected: Vec<_> = pairs()
         .filter(|(index, _)| *index != 3)
@@ -404,7 +404,7 @@ fn a_lost_response_head_leaves_the_other_pairs_right() {
         return;
     }
     let seen = observe(&mut Wire::new(), |wire| {
-        keep_alive(wire, |index, is_request| index == 3 && !is_request)
+        keep_alive(wire, |index, is_request| index == 3 && !is_request);
     });
     let expected: Vec<_> = pairs()
         .map(|(index, pair)| if index == 3 { "GET /3 -".into() } else { pair })

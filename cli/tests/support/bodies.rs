@@ -177,10 +177,10 @@ fn send(writer: &mut impl Write, start: &str, framing: Framing, len: u64) {
     let mut all = |bytes: &[u8]| writer.write_all(bytes).expect("the other end takes it all");
     match framing {
         Framing::ContentLength => {
-            all(format!("{start}\r\nContent-Length: {len}\r\n\r\n").as_bytes())
+            all(format!("{start}\r\nContent-Length: {len}\r\n\r\n").as_bytes());
         }
         Framing::Chunked => {
-            all(format!("{start}\r\nTransfer-Encoding: chunked\r\n\r\n").as_bytes())
+            all(format!("{start}\r\nTransfer-Encoding: chunked\r\n\r\n").as_bytes());
         }
     }
     let mut left = len;
