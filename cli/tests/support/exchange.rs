@@ -8,13 +8,20 @@ use super::netns::Netns;
 /// Where scripted servers listen.
 pub(crate) const SERVER: ([u8; 4], u16) = ([127, 0, 0, 1], 8080);
 
-/// One connection in which the client sends `request` and the server answers `response`, byte for byte. For what fits
-/// into socket buffers: both ends are on one thread.
-pub(crate) fn exchange_bytes(netns: &Netns, request: &[u8], response: &[u8]) {
-    exchange_many(netns, &[(request, response)]);
+/// `GET /0`, `GET /1`, ... each on a connection of its own, answered 200.
+pub(crate) fn exchange_plain(netns: &Netns, count: usize) {
+    let request = |index| format!("GET /{index} HTTP/1.1\r\nHost: plain.example\r\n\r\n");
+    let response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    exchange_many(
+        netns,
+        &(0..count)
+            .map(|index| (request(index), response))
+            .collect::<Vec<_>>(),
+    );
 }
 
-/// The same, one connection after the other.
+/// Connections one after the other, in each of which the client sends its bytes and the server answers its own. For what
+/// fits into socket buffers: both ends are on one thread.
 pub(crate) fn exchange_many<R: AsRef<[u8]> + Sync, S: AsRef<[u8]> + Sync>(
     netns: &Netns,
     exchanges: &[(R, S)],

@@ -45,7 +45,7 @@ impl Nginx {
                 .stdout(Stdio::null())
                 .stderr(Stdio::null()),
         );
-        wait_until_listening(&mut process, "0.0.0.0:8080".parse().expect("an address"));
+        wait_until_listening(&mut process, 8080);
         Self { process, folder }
     }
 

@@ -1,6 +1,5 @@
 //! A child process that does not outlive its test, and what `/proc` says about it.
 
-use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -56,19 +55,17 @@ impl Drop for Running {
     }
 }
 
-/// Waits until something listens on `addr` in the network namespace of `process`, without connecting to it.
-pub(crate) fn wait_until_listening(process: &mut Running, addr: SocketAddr) {
-    let port = format!(":{:04X} ", addr.port());
-    let table = format!(
-        "/proc/{}/net/{}",
-        process.pid(),
-        if addr.is_ipv4() { "tcp" } else { "tcp6" }
-    );
-    wait_for(&format!("a listener on {addr}"), || {
-        assert!(process.is_running(), "the server on {addr} ended");
-        let sockets = std::fs::read_to_string(&table).unwrap_or_default();
-        let listens =
-            |line: &str| line.contains(&port) && line.split_whitespace().nth(3) == Some("0A");
+/// Waits until something listens on `port` in the network namespace of `process`, without connecting to it.
+pub(crate) fn wait_until_listening(process: &mut Running, port: u16) {
+    let local = format!(":{port:04X} ");
+    let listens =
+        |line: &str| line.contains(&local) && line.split_whitespace().nth(3) == Some("0A");
+    wait_for(&format!("a listener on port {port}"), || {
+        assert!(process.is_running(), "the server on port {port} ended");
+        let tables = ["tcp", "tcp6"].map(|table| format!("/proc/{}/net/{table}", process.pid()));
+        let sockets = tables
+            .map(|table| std::fs::read_to_string(table).unwrap_or_default())
+            .concat();
         sockets.lines().any(listens).then_some(())
     });
 }
