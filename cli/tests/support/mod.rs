@@ -10,6 +10,7 @@
 pub(crate) mod bodies;
 pub(crate) mod capture;
 pub(crate) mod exchange;
+pub(crate) mod heads;
 pub(crate) mod netns;
 pub(crate) mod nginx;
 pub(crate) mod objects;

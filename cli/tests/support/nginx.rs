@@ -63,6 +63,16 @@ impl Nginx {
     }
 }
 
+/// A killed master would leave its worker behind: it is asked to end instead.
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        if self.process.is_running() {
+            self.process.signal(Signal::TERM);
+            self.process.wait();
+        }
+    }
+}
+
 fn configuration(listen: &str, server: &str) -> String {
     let statuses: String = STATUSES.iter().map(|status| location(*status)).collect();
     format!(
