@@ -9,3 +9,6 @@
 //! - No plain secret leaves [`http`]: values are redacted where they are parsed.
 //!
 //! Modules import downwards only: `command` > `pipeline` > `aggregate`, `render` > `http` > `stream` > `source` > `probe`.
+
+
+
