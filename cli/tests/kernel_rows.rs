@@ -217,13 +217,13 @@ fn a_bridge_shows_packets_on_several_interfaces_and_each_exchange_once() {
 }
 
 #[test]
-fn rows_beyond_the_port_and_the_network_asked_for_are_not_there() {
+fn exchanges_outside_the_port_network_or_status_asked_for_are_no_rows() {
     if !can_run(&["nginx", "curl"]) {
         return;
     }
     let netns = Netns::new();
     let _nginx = Nginx::start(&netns, "");
-    let options = ["--for", "5m", "--format", "csv"];
+    let options = ["--for", "5m", "--format", "ndjson"];
     let start =
         |filter: &[&str]| Capture::start(&netns, &[&["capture"], &options[..], filter].concat());
     let runs = [
@@ -232,14 +232,20 @@ fn rows_beyond_the_port_and_the_network_asked_for_are_not_there() {
         (start(&["--net", "127.0.0.0/8"]), 2),
         (start(&["--net", "::1/128"]), 2),
         (start(&["--net", "10.0.0.0/8"]), 0),
-        (start(&["--status", "4xx"]), 2),
     ];
+    let chosen = start(&["--status", "4xx"]);
     ask(&netns, "127.0.0.1");
     ask(&netns, "[::1]");
     for (capture, expected) in runs {
         let outcome = capture.stop().exited(0);
-        assert_eq!(outcome.csv_rows().len(), expected, "{outcome}");
+        assert_eq!(outcome.rows().len(), expected, "{outcome}");
     }
+    let chosen = chosen.stop().exited(0);
+    assert_eq!(
+        (chosen.rows().len(), chosen.accounting("filtered")),
+        (2, 2),
+        "{chosen}"
+    );
 }
 
 /// `GET /s201/a` and `GET /s404/b`.

@@ -377,7 +377,9 @@ fn start(
         netns,
         &[command, "--for", "5m", "--port", "8080", "--format", format],
     );
-    run.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "1");
+    run.arg("--verbose")
+        .env("RUST_LOG", "trace")
+        .env("RUST_BACKTRACE", "1");
     if command == "capture" {
         run.args(headers.iter().flat_map(|name| ["--header", name]));
     }

@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use super::netns::Netns;
 use super::outcome::{Outcome, ndjson};
+use super::poll;
 use super::process::{Running, packet_sockets, status_of_threads};
-use super::wait_for;
 
-/// The program under test: the one cargo built, or `EHL_BIN` (an installed one, a release build).
+/// The program under test: the one that `EHL_BIN` names, or the one cargo built.
 pub(crate) fn binary() -> PathBuf {
     std::env::var_os("EHL_BIN").map_or_else(|| env!("CARGO_BIN_EXE_ehl").into(), PathBuf::from)
 }
@@ -109,19 +109,21 @@ impl Capture {
     /// Polls until `probe` holds; a run that ends meanwhile is an error.
     #[track_caller]
     pub(crate) fn wait_until(&mut self, what: &str, mut probe: impl FnMut(&Self) -> bool) {
-        wait_for(
-            &format!("{what}; stderr so far: {}", self.stderr.text()),
-            || {
-                if probe(self) {
-                    return Some(());
-                }
-                assert!(
-                    self.process.is_running(),
-                    "ehl ended before {what}: {}",
-                    self.stderr.text()
-                );
-                None
-            },
+        let held = poll(|| {
+            if probe(self) {
+                return Some(());
+            }
+            assert!(
+                self.is_running(),
+                "ehl ended before {what}: {}",
+                self.stderr.text()
+            );
+            None
+        });
+        assert!(
+            held.is_some(),
+            "hung while waiting for {what}: {}",
+            self.stderr.text()
         );
     }
 
@@ -173,6 +175,8 @@ impl Capture {
     /// Waits for the end.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Outcome {
+        let ended = poll(|| (!self.process.is_running()).then_some(()));
+        assert!(ended.is_some(), "ehl does not end: {}", self.stderr.text());
         let code = self.process.wait().code();
         let stdout = self.stdout.take().map(Collected::all).unwrap_or_default();
         let stderr = self.stderr.all();

@@ -2,6 +2,10 @@
 //!
 //! Nothing here is a mock. Each test builds its own namespaces, so that ports never clash, stray traffic never
 //! shows, and every test can run beside the others. What a test started is ended by a guard, by process id.
+//!
+//! `cargo test -p ehl --test 'kernel_*'` runs them, as root. The environment says what differs from the default:
+//! `EHL_REQUIRE_KERNEL` makes a skip a failure, `EHL_BIN` names another program to test (an installed one, a release
+//! build), `EHL_KILLS` how often the kill test kills, `EHL_BODY_MIB` how large the large bodies are.
 #![allow(
     dead_code,
     reason = "each test file is its own crate and uses a part of the support"
@@ -62,13 +66,19 @@ fn what_is_missing(tools: &[&str]) -> Option<String> {
 }
 
 /// Polls until `probe` gives a value, and calls the test hung after [`HANG`].
-pub(crate) fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+#[track_caller]
+pub(crate) fn wait_for<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
+    poll(probe).unwrap_or_else(|| panic!("hung while waiting for {what}"))
+}
+
+/// Polls until `probe` gives a value, for as long as [`HANG`].
+pub(crate) fn poll<T>(mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let since = Instant::now();
-    loop {
+    while since.elapsed() < HANG {
         if let Some(value) = probe() {
-            return value;
+            return Some(value);
         }
-        assert!(since.elapsed() < HANG, "hung while waiting for {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
+    None
 }
