@@ -29,28 +29,14 @@ fn a_head_after_the_end_of_a_body_inside_a_segment_is_a_row() {
         return;
     }
     let body = "b".repeat(4000);
-    let post = format!(
-        "POST /body HTTP/1.1\r\nHost: raw.example\r\nContent-Length: 4000\r\n\r\n{body}{}",
-        get("/next")
-    );
-    let reply = format!(
-        "HTTP/1.1 201 Created\r\nContent-Length: 4000\r\n\r\n{body}{}",
-        answer(202)
-    );
+    let post = format!("POST /body HTTP/1.1\r\nHost: raw.example\r\nContent-Length: 4000\r\n\r\n{body}{}", get("/next"));
+    let reply = format!("HTTP/1.1 201 Created\r\nContent-Length: 4000\r\n\r\n{body}{}", answer(202));
     let seen = observe(&mut Wire::new(), |wire| {
         let mut talk = Conversation::new(2000);
         wire.send_all(&talk.open());
-        let requests: Vec<_> = post
-            .as_bytes()
-            .chunks(1400)
-            .map(|part| talk.request(part))
-            .collect();
+        let requests: Vec<_> = post.as_bytes().chunks(1400).map(|part| talk.request(part)).collect();
         wire.send_all(&requests);
-        let responses: Vec<_> = reply
-            .as_bytes()
-            .chunks(1400)
-            .map(|part| talk.response(part))
-            .collect();
+        let responses: Vec<_> = reply.as_bytes().chunks(1400).map(|part| talk.response(part)).collect();
         wire.send_all(&responses);
     });
     assert_eq!(seen.exchanges, ["GET /next 202", "POST /body 201"]);
@@ -93,8 +79,7 @@ fn a_chunked_body_whose_segments_start_like_heads_is_no_row() {
         parts
     };
     let body_len: usize = chunks().iter().map(String::len).sum();
-    let request =
-        "POST /body HTTP/1.1\r\nHost: raw.example\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n";
+    let request = "POST /body HTTP/1.1\r\nHost: raw.example\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n";
     let response = "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n";
     let seen = observe(&mut Wire::new(), |wire| {
         let mut talk = Conversation::new(2000);
@@ -107,23 +92,13 @@ fn a_chunked_body_whose_segments_start_like_heads_is_no_row() {
         wire.send(&talk.response(answer(202)));
     });
     assert_eq!(seen.exchanges, ["GET /next 202", "POST /body 201"]);
-    assert_sizes(
-        &seen.rows,
-        request.len() + body_len,
-        response.len() + body_len,
-    );
+    assert_sizes(&seen.rows, request.len() + body_len, response.len() + body_len);
 }
 
 #[track_caller]
 fn assert_sizes(rows: &[serde_json::Value], request: usize, response: usize) {
-    let row = rows
-        .iter()
-        .find(|row| row["path"] == "/body")
-        .expect("the row with the body");
-    assert_eq!(
-        (&row["request_bytes"], &row["response_bytes"]),
-        (&request.into(), &response.into())
-    );
+    let row = rows.iter().find(|row| row["path"] == "/body").expect("the row with the body");
+    assert_eq!((&row["request_bytes"], &row["response_bytes"]), (&request.into(), &response.into()));
 }
 
 #[test]
@@ -156,30 +131,15 @@ fn responses_that_have_no_body_whatever_they_announce_do_not_swallow_the_next() 
     let seen = observe(&mut Wire::new(), |wire| {
         let mut talk = Conversation::new(2000);
         wire.send_all(&talk.open());
-        for (method, path, status) in [
-            ("HEAD", "/head", 200),
-            ("GET", "/empty", 204),
-            ("GET", "/cached", 304),
-        ] {
+        for (method, path, status) in [("HEAD", "/head", 200), ("GET", "/empty", 204), ("GET", "/cached", 304)] {
             wire.send(&talk.request(asked(method, path)));
             wire.send(&talk.response(bodiless(status)));
             wire.send(&talk.request(get(&format!("/after{path}"))));
             wire.send(&talk.response(answer(404)));
         }
     });
-    let after = [
-        "GET /after/cached 404",
-        "GET /after/empty 404",
-        "GET /after/head 404",
-    ];
-    assert_eq!(
-        seen.exchanges,
-        [
-            &after[..],
-            &["GET /cached 304", "GET /empty 204", "HEAD /head 200"]
-        ]
-        .concat()
-    );
+    let after = ["GET /after/cached 404", "GET /after/empty 404", "GET /after/head 404"];
+    assert_eq!(seen.exchanges, [&after[..], &["GET /cached 304", "GET /empty 204", "HEAD /head 200"]].concat());
 }
 
 #[test]
@@ -190,39 +150,21 @@ fn nothing_after_a_switch_of_protocols_is_a_row() {
     let seen = observe(&mut Wire::new(), |wire| {
         let mut upgraded = Conversation::new(2000);
         wire.send_all(&upgraded.open());
-        wire.send(&upgraded.request(
-            "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
-        ));
-        wire.send(
-            &upgraded.response("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"),
-        );
+        wire.send(&upgraded.request("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"));
+        wire.send(&upgraded.response("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"));
         let mut tunnelled = Conversation::new(2001);
         wire.send_all(&tunnelled.open());
-        wire.send(
-            &tunnelled.request("CONNECT far.example:443 HTTP/1.1\r\nHost: far.example:443\r\n\r\n"),
-        );
+        wire.send(&tunnelled.request("CONNECT far.example:443 HTTP/1.1\r\nHost: far.example:443\r\n\r\n"));
         wire.send(&tunnelled.response("HTTP/1.1 200 Connected\r\n\r\n"));
         for talk in [&mut upgraded, &mut tunnelled] {
             wire.send(&talk.request(get("/trap")));
             wire.send(&talk.response(answer(404)));
         }
     });
-    let methods_and_statuses: Vec<_> = seen
-        .rows
-        .iter()
-        .map(|row| (row["method"].as_str(), row["status"].as_u64()))
-        .collect();
+    let methods_and_statuses: Vec<_> = seen.rows.iter().map(|row| (row["method"].as_str(), row["status"].as_u64())).collect();
     assert_eq!(methods_and_statuses.len(), 2, "{:?}", seen.exchanges);
-    assert!(
-        methods_and_statuses.contains(&(Some("GET"), Some(101))),
-        "{:?}",
-        seen.exchanges
-    );
-    assert!(
-        methods_and_statuses.contains(&(Some("CONNECT"), Some(200))),
-        "{:?}",
-        seen.exchanges
-    );
+    assert!(methods_and_statuses.contains(&(Some("GET"), Some(101))), "{:?}", seen.exchanges);
+    assert!(methods_and_statuses.contains(&(Some("CONNECT"), Some(200))), "{:?}", seen.exchanges);
 }
 
 #[test]
@@ -252,11 +194,7 @@ fn a_head_too_long_to_keep_is_still_a_row() {
     let seen = observe(&mut Wire::new(), |wire| {
         let mut talk = Conversation::new(2000);
         wire.send_all(&talk.open());
-        let parts: Vec<_> = head
-            .as_bytes()
-            .chunks(1400)
-            .map(|part| talk.request(part))
-            .collect();
+        let parts: Vec<_> = head.as_bytes().chunks(1400).map(|part| talk.request(part)).collect();
         wire.send_all(&parts);
         wire.send(&talk.response(answer(431)));
         wire.send(&talk.request(get("/next")));

@@ -25,8 +25,7 @@ fn killed_at_any_moment_it_leaves_no_program_map_or_link() {
     if !can_run(&["bpftool"]) {
         return;
     }
-    let kills =
-        std::env::var("EHL_KILLS").map_or(20, |kills| kills.parse().expect("a number of kills"));
+    let kills = std::env::var("EHL_KILLS").map_or(20, |kills| kills.parse().expect("a number of kills"));
     let netns = Netns::new();
     let before = Objects::now();
     for kill in 0..kills {
@@ -47,9 +46,7 @@ fn killed_at_any_moment_it_leaves_no_program_map_or_link() {
 
 /// Up to 200 ms.
 fn random_duration() -> Duration {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .expect("the clock is set");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("the clock is set");
     Duration::from_millis(u64::from(now.subsec_nanos()) / 1000 % 200)
 }
 
@@ -72,8 +69,7 @@ fn interrupted_or_terminated_it_prints_what_it_captured() {
         assert_eq!(csv.csv_rows().len(), 5, "{csv}");
         assert_eq!(ndjson.rows().len(), 5, "{ndjson}");
         assert_eq!(ndjson.summary()["stop_reason"], "signal");
-        let document: serde_json::Value =
-            serde_json::from_slice(&json.stdout).expect("one document");
+        let document: serde_json::Value = serde_json::from_slice(&json.stdout).expect("one document");
         assert_eq!(document["rows"].as_array().map(Vec::len), Some(5), "{json}");
         assert_eq!(document["stop_reason"], "signal");
     }
@@ -102,9 +98,7 @@ fn a_reader_that_never_reads_does_not_delay_the_detach() {
     capture.wait_until_socket(false);
     assert!(capture.is_running(), "it waits for its reader");
     let mut printed = Vec::new();
-    reader
-        .read_to_end(&mut printed)
-        .expect("the pipe can be read");
+    reader.read_to_end(&mut printed).expect("the pipe can be read");
     assert_eq!(csv_rows(&printed).len(), MANY);
     capture.finish().exited(0);
 }
@@ -158,25 +152,9 @@ fn a_full_disk_is_a_failure_that_is_told() {
     let full = || std::fs::File::create("/dev/full").expect("/dev/full is there");
     for format in ["csv", "ndjson", "json", "table"] {
         let mut command = ehl(&netns, &["capture", "--for", "1s", "--format", format]);
-        let outcome = Capture::spawn_with_stdout(&mut command, full().into())
-            .finish()
-            .exited(1);
-        assert!(
-            outcome.stderr.contains("No space left"),
-            "{format}: {outcome}"
-        );
-        let mut command = ehl(
-            &netns,
-            &[
-                "capture",
-                "--for",
-                "1s",
-                "--format",
-                format,
-                "-o",
-                "/dev/full",
-            ],
-        );
+        let outcome = Capture::spawn_with_stdout(&mut command, full().into()).finish().exited(1);
+        assert!(outcome.stderr.contains("No space left"), "{format}: {outcome}");
+        let mut command = ehl(&netns, &["capture", "--for", "1s", "--format", format, "-o", "/dev/full"]);
         let outcome = Capture::spawn(&mut command).finish().exited(1);
         assert!(outcome.stderr.contains("/dev/full"), "{format}: {outcome}");
     }
@@ -193,16 +171,9 @@ fn output_to_a_device_leaves_it_a_device() {
     run(Command::new("mknod").arg(&null).args(["c", "1", "3"]));
     let netns = Netns::new();
     let path = null.to_str().expect("a path of plain letters");
-    let outcome = Capture::spawn(&mut ehl(&netns, &["capture", "--for", "1s", "-o", path]))
-        .finish()
-        .exited(0);
+    let outcome = Capture::spawn(&mut ehl(&netns, &["capture", "--for", "1s", "-o", path])).finish().exited(0);
     assert!(outcome.stdout.is_empty(), "{outcome}");
-    assert!(
-        std::fs::metadata(&null)
-            .expect("it is still there")
-            .file_type()
-            .is_char_device()
-    );
+    assert!(std::fs::metadata(&null).expect("it is still there").file_type().is_char_device());
 }
 
 #[test]
@@ -216,10 +187,7 @@ fn output_to_a_file_is_whole_or_not_there() {
     std::fs::write(&old, "what was there before").expect("a file can be written");
     let start = |path: &std::path::Path| {
         let path = path.to_str().expect("a path of plain letters");
-        Capture::start(
-            &netns,
-            &["capture", "--for", "5m", "--format", "ndjson", "-o", path],
-        )
+        Capture::start(&netns, &["capture", "--for", "5m", "--format", "ndjson", "-o", path])
     };
 
     let killed = [start(&new), start(&old)];
@@ -229,10 +197,7 @@ fn output_to_a_file_is_whole_or_not_there() {
         assert_eq!(capture.finish().code, None);
     }
     assert!(!new.exists(), "half a file is there");
-    assert_eq!(
-        std::fs::read_to_string(&old).expect("the old file"),
-        "what was there before"
-    );
+    assert_eq!(std::fs::read_to_string(&old).expect("the old file"), "what was there before");
 
     let stopped = [start(&new), start(&old)];
     exchange_plain(&netns, 5);
@@ -240,18 +205,9 @@ fn output_to_a_file_is_whole_or_not_there() {
         let outcome = capture.stop().exited(0);
         assert!(outcome.stdout.is_empty(), "{outcome}");
         let records = ndjson(&std::fs::read(&path).expect("the output file"));
-        let types: Vec<_> = records
-            .iter()
-            .filter_map(|record| record["type"].as_str())
-            .collect();
-        assert_eq!(
-            types,
-            ["start", "row", "row", "row", "row", "row", "summary"]
-        );
-        let mode = std::fs::metadata(&path)
-            .expect("the output file")
-            .permissions()
-            .mode();
+        let types: Vec<_> = records.iter().filter_map(|record| record["type"].as_str()).collect();
+        assert_eq!(types, ["start", "row", "row", "row", "row", "row", "summary"]);
+        let mode = std::fs::metadata(&path).expect("the output file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }
@@ -284,10 +240,7 @@ fn a_number_of_rows_ends_it() {
         return;
     }
     let netns = Netns::new();
-    let capture = Capture::start(
-        &netns,
-        &["capture", "--for", "5m", "--count", "3", "--format", "csv"],
-    );
+    let capture = Capture::start(&netns, &["capture", "--for", "5m", "--count", "3", "--format", "csv"]);
     exchange_plain(&netns, 10);
     assert_eq!(capture.finish().exited(0).csv_rows().len(), 3);
 }

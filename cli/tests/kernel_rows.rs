@@ -11,18 +11,7 @@ use support::nginx::{Nginx, STATUSES};
 use support::outcome::{Outcome, exchange};
 use support::process::Running;
 
-const METHODS: [&str; 10] = [
-    "GET",
-    "HEAD",
-    "POST",
-    "PUT",
-    "DELETE",
-    "CONNECT",
-    "OPTIONS",
-    "TRACE",
-    "PATCH",
-    "FROBNICATE",
-];
+const METHODS: [&str; 10] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "FROBNICATE"];
 
 /// Head lengths that are asked for, in bytes.
 const HEADS: [usize; 7] = [80, 120, 700, 1_500, 4_000, 9_000, 20_000];
@@ -34,32 +23,16 @@ fn a_thousand_requests_are_the_rows_of_nginx_access_log() {
     }
     let netns = Netns::new();
     let nginx = Nginx::start(&netns, "");
-    let capture = Capture::start(
-        &netns,
-        &[
-            "capture", "--for", "5m", "--port", "8080", "--format", "csv",
-        ],
-    );
+    let capture = Capture::start(&netns, &["capture", "--for", "5m", "--port", "8080", "--format", "csv"]);
     let folder = tempfile::tempdir().expect("a folder for curl");
     // Four at once with five transfers each: twenty at a time, and several connections to keep alive.
     let mut curls: Vec<_> = (0..4)
         .map(|share| {
-            let requests = (0..1000)
-                .filter(|index| index % 4 == share)
-                .map(request)
-                .collect::<Vec<_>>();
+            let requests = (0..1000).filter(|index| index % 4 == share).map(request).collect::<Vec<_>>();
             let config = folder.path().join(format!("{share}.curl"));
             std::fs::write(&config, requests.join("next\n")).expect("the configuration is written");
             let mut curl = netns.command("curl");
-            curl.args([
-                "--disable",
-                "--silent",
-                "--parallel",
-                "--parallel-max",
-                "5",
-                "--config",
-            ])
-            .arg(config);
+            curl.args(["--disable", "--silent", "--parallel", "--parallel-max", "5", "--config"]).arg(config);
             Running::start(&mut curl)
         })
         .collect();
@@ -79,15 +52,9 @@ fn a_thousand_requests_are_the_rows_of_nginx_access_log() {
 fn request(index: usize) -> String {
     let method = METHODS[index % METHODS.len()];
     let status = STATUSES[index / 10 % STATUSES.len()];
-    let host = if index * 7 % 13 < 6 {
-        "127.0.0.1"
-    } else {
-        "[::1]"
-    };
+    let host = if index * 7 % 13 < 6 { "127.0.0.1" } else { "[::1]" };
     let url = format!("http://{host}:8080/s{status}/{index:04}");
-    let mut lines = format!(
-        "url = \"{url}\"\noutput = \"/dev/null\"\nuser-agent = \"\"\nheader = \"Accept:\"\n"
-    );
+    let mut lines = format!("url = \"{url}\"\noutput = \"/dev/null\"\nuser-agent = \"\"\nheader = \"Accept:\"\n");
     let mut add = |line: &str| lines.extend([line, "\n"]);
     match method {
         "GET" => {}
@@ -114,12 +81,7 @@ fn headers(index: usize) -> String {
             break;
         }
         let len = missing.min(3_900);
-        writeln!(
-            lines,
-            "header = \"X-Fill-{number}: {}\"",
-            "f".repeat(len - 14)
-        )
-        .expect("a string takes text");
+        writeln!(lines, "header = \"X-Fill-{number}: {}\"", "f".repeat(len - 14)).expect("a string takes text");
         missing -= len;
     }
     lines
@@ -128,24 +90,12 @@ fn headers(index: usize) -> String {
 /// `METHOD PATH STATUS HOST` of each row.
 fn csv_lines(outcome: &Outcome) -> Vec<String> {
     let rows = outcome.csv_rows().into_iter();
-    rows.map(|row| {
-        ["method", "path", "status", "host"]
-            .map(|column| row[column].as_str())
-            .join(" ")
-    })
-    .collect()
+    rows.map(|row| ["method", "path", "status", "host"].map(|column| row[column].as_str()).join(" ")).collect()
 }
 
 #[track_caller]
 fn assert_same_lines(captured: &[String], logged: &[String]) {
-    let only = |these: &[String], those: &[String]| {
-        these
-            .iter()
-            .filter(|line| !those.contains(line))
-            .take(10)
-            .cloned()
-            .collect::<Vec<_>>()
-    };
+    let only = |these: &[String], those: &[String]| these.iter().filter(|line| !those.contains(line)).take(10).cloned().collect::<Vec<_>>();
     assert!(
         captured == logged,
         "{} rows, {} logged\nonly captured: {:#?}\nonly logged: {:#?}",
@@ -169,15 +119,7 @@ fn loopback_shows_each_packet_twice_and_each_exchange_once() {
     let outcome = capture.stop().exited(0);
     let mut exchanges: Vec<_> = outcome.rows().iter().map(exchange).collect();
     exchanges.sort();
-    assert_eq!(
-        exchanges,
-        [
-            "GET /s201/a 201",
-            "GET /s201/a 201",
-            "GET /s404/b 404",
-            "GET /s404/b 404"
-        ]
-    );
+    assert_eq!(exchanges, ["GET /s201/a 201", "GET /s201/a 201", "GET /s404/b 404", "GET /s404/b 404"]);
     assert_eq!(outcome.accounting("lost"), 0);
     assert!(outcome.accounting("duplicates") > 0, "{outcome}");
     assert_eq!(nginx.access_log().len(), 4);
@@ -192,15 +134,8 @@ fn a_bridge_shows_packets_on_several_interfaces_and_each_exchange_once() {
     middle.ip("link add br0 type bridge");
     middle.ip("link set br0 up");
     for (end, address) in [(&client, "10.7.0.1/24"), (&server, "10.7.0.2/24")] {
-        let port = if address.contains(".1/") {
-            "left"
-        } else {
-            "right"
-        };
-        middle.ip(&format!(
-            "link add {port} type veth peer name eth0 netns {}",
-            end.name()
-        ));
+        let port = if address.contains(".1/") { "left" } else { "right" };
+        middle.ip(&format!("link add {port} type veth peer name eth0 netns {}", end.name()));
         middle.ip(&format!("link set {port} master br0 up"));
         end.ip(&format!("addr add {address} dev eth0"));
         end.ip("link set eth0 up");
@@ -224,8 +159,7 @@ fn exchanges_outside_the_port_network_or_status_asked_for_are_no_rows() {
     let netns = Netns::new();
     let _nginx = Nginx::start(&netns, "");
     let options = ["--for", "5m", "--format", "ndjson"];
-    let start =
-        |filter: &[&str]| Capture::start(&netns, &[&["capture"], &options[..], filter].concat());
+    let start = |filter: &[&str]| Capture::start(&netns, &[&["capture"], &options[..], filter].concat());
     let runs = [
         (start(&["--port", "9999"]), 0),
         (start(&["--port", "80,8000-8999"]), 4),
@@ -241,20 +175,13 @@ fn exchanges_outside_the_port_network_or_status_asked_for_are_no_rows() {
         assert_eq!(outcome.rows().len(), expected, "{outcome}");
     }
     let chosen = chosen.stop().exited(0);
-    assert_eq!(
-        (chosen.rows().len(), chosen.accounting("filtered")),
-        (2, 2),
-        "{chosen}"
-    );
+    assert_eq!((chosen.rows().len(), chosen.accounting("filtered")), (2, 2), "{chosen}");
 }
 
 /// `GET /s201/a` and `GET /s404/b`.
 fn ask(netns: &Netns, host: &str) {
     let urls = ["/s201/a", "/s404/b"].map(|path| format!("http://{host}:8080{path}"));
-    run(netns
-        .command("curl")
-        .args(["--disable", "--silent", "--globoff"])
-        .args(urls));
+    run(netns.command("curl").args(["--disable", "--silent", "--globoff"]).args(urls));
 }
 
 #[test]
@@ -264,43 +191,16 @@ fn the_columns_of_a_row_say_who_asked_whom_for_what() {
     }
     let netns = Netns::new();
     let nginx = Nginx::start(&netns, "add_header X-Answer yes always;");
-    let capture = Capture::start(
-        &netns,
-        &[
-            "capture",
-            "--for",
-            "5m",
-            "--format",
-            "csv",
-            "--header",
-            "x-question",
-            "--header",
-            "response:x-answer",
-        ],
-    );
+    let capture =
+        Capture::start(&netns, &["capture", "--for", "5m", "--format", "csv", "--header", "x-question", "--header", "response:x-answer"]);
     let url = "http://127.0.0.1:8080/s404/b";
-    let headers = [
-        "-A",
-        "asker/1",
-        "-H",
-        "X-Question: why",
-        "-H",
-        "X-Request-Id: id-7",
-        "-H",
-        "Host: api.example",
-        "-u",
-        "user:pass",
-    ];
-    run(netns
-        .command("curl")
-        .args(["--disable", "--silent", url])
-        .args(headers));
+    let headers = ["-A", "asker/1", "-H", "X-Question: why", "-H", "X-Request-Id: id-7", "-H", "Host: api.example", "-u", "user:pass"];
+    run(netns.command("curl").args(["--disable", "--silent", url]).args(headers));
     let outcome = capture.stop().exited(0);
     nginx.access_log();
     let text = outcome.text();
     let heading = text.lines().next().expect("a heading");
-    let (fixed, added) =
-        heading.split_at(heading.rfind("flags").expect("flags come last") + "flags".len());
+    let (fixed, added) = heading.split_at(heading.rfind("flags").expect("flags come last") + "flags".len());
     assert_eq!(
         fixed,
         "time,probe,pid,comm,src,src_port,dst,dst_port,http_version,method,host,path,status,response_time_ms,\

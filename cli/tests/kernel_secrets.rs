@@ -76,29 +76,17 @@ fn secrets_appear_in_no_byte_of_any_output() {
     let columns = [secrets.header_names(), vec!["X-Plain"]].concat();
     let mut leaks = Vec::new();
     for output in outputs_of(&columns, &secrets.exchanges()) {
-        output.assert_shows(if output.command == "capture" {
-            "plain-value"
-        } else {
-            "host"
-        });
+        output.assert_shows(if output.command == "capture" { "plain-value" } else { "host" });
         for (stream, bytes) in output.streams() {
-            let leaked = secrets
-                .placed
-                .iter()
-                .filter(|(_, secret)| shows_part_of(bytes, secret));
-            leaks.extend(
-                leaked.map(|(place, _)| format!("{place} to {stream} of {}", output.name())),
-            );
+            let leaked = secrets.placed.iter().filter(|(_, secret)| shows_part_of(bytes, secret));
+            leaks.extend(leaked.map(|(place, _)| format!("{place} to {stream} of {}", output.name())));
         }
     }
     assert!(leaks.is_empty(), "secrets were printed: {leaks:#?}");
 }
 
 fn shows_part_of(bytes: &[u8], secret: &str) -> bool {
-    secret
-        .as_bytes()
-        .windows(8)
-        .any(|part| contains(bytes, part))
+    secret.as_bytes().windows(8).any(|part| contains(bytes, part))
 }
 
 /// A secret of its own for each place.
@@ -109,12 +97,7 @@ struct Secrets {
 impl Secrets {
     fn new() -> Self {
         let places = IN_REQUESTS.iter().chain(&IN_TARGETS).chain(&IN_RESPONSES);
-        Self {
-            placed: places
-                .zip(0..)
-                .map(|(place, seed)| (*place, random_text(seed)))
-                .collect(),
-        }
+        Self { placed: places.zip(0..).map(|(place, seed)| (*place, random_text(seed))).collect() }
     }
 
     /// One exchange for each secret, its place repeated in a second header where it is one.
@@ -138,13 +121,8 @@ impl Secrets {
     }
 
     fn header_names(&self) -> Vec<&'static str> {
-        let named = self
-            .placed
-            .iter()
-            .filter(|(place, _)| !IN_TARGETS.contains(place));
-        let mut names: Vec<_> = named
-            .filter_map(|(place, _)| Some(place.split_once(':')?.0))
-            .collect();
+        let named = self.placed.iter().filter(|(place, _)| !IN_TARGETS.contains(place));
+        let mut names: Vec<_> = named.filter_map(|(place, _)| Some(place.split_once(':')?.0)).collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -153,26 +131,13 @@ impl Secrets {
 
 /// Thirty-six letters and digits.
 fn random_text(seed: u64) -> String {
-    let mut state = seed
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        .wrapping_add(0x1234_5678);
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x1234_5678);
     let mut letter = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let digit = u32::try_from((state >> 33) % 36).expect("less than 36");
         char::from_digit(digit, 36).expect("a digit")
     };
-    (0..36)
-        .map(|_| letter())
-        .map(|digit| {
-            if digit < 'n' {
-                digit.to_ascii_uppercase()
-            } else {
-                digit
-            }
-        })
-        .collect()
+    (0..36).map(|_| letter()).map(|digit| if digit < 'n' { digit.to_ascii_uppercase() } else { digit }).collect()
 }
 
 /// Values that do harm when shown as they are, and what JSON must give them back as.
@@ -200,15 +165,9 @@ fn hostile_values_are_harmless_in_every_format() {
     }
     let hostile = hostile();
     let exchange = |(index, value): (usize, &(&[u8], Value))| {
-        let start =
-            format!("GET /hostile/{index} HTTP/1.1\r\nHost: hostile.example\r\nX-Hostile: ");
+        let start = format!("GET /hostile/{index} HTTP/1.1\r\nHost: hostile.example\r\nX-Hostile: ");
         let request = [start.as_bytes(), value.0, b"\r\n\r\n"].concat();
-        let response = [
-            &b"HTTP/1.1 200 OK\r\nX-Hostile: "[..],
-            value.0,
-            b"\r\nContent-Length: 2\r\n\r\nok",
-        ]
-        .concat();
+        let response = [&b"HTTP/1.1 200 OK\r\nX-Hostile: "[..], value.0, b"\r\nContent-Length: 2\r\n\r\nok"].concat();
         (request, response)
     };
     let exchanges: Vec<_> = hostile.iter().enumerate().map(exchange).collect();
@@ -218,11 +177,7 @@ fn hostile_values_are_harmless_in_every_format() {
             assert_harmless(&shown, bytes);
         }
         let paths = (0..hostile.len()).map(|index| format!("/hostile/{index}"));
-        let expected: Vec<_> = if output.command == "capture" {
-            paths.collect()
-        } else {
-            vec!["x-hostile".into()]
-        };
+        let expected: Vec<_> = if output.command == "capture" { paths.collect() } else { vec!["x-hostile".into()] };
         expected.iter().for_each(|text| output.assert_shows(text));
         match output.format {
             "csv" => assert_cells_guarded(&output),
@@ -238,8 +193,7 @@ fn hostile_values_are_harmless_in_every_format() {
 
 #[track_caller]
 fn assert_harmless(shown: &str, bytes: &[u8]) {
-    let text =
-        std::str::from_utf8(bytes).unwrap_or_else(|error| panic!("{shown} is not UTF-8: {error}"));
+    let text = std::str::from_utf8(bytes).unwrap_or_else(|error| panic!("{shown} is not UTF-8: {error}"));
     let harmful = |&c: &char| (c.is_control() && c != '\n') || is_bidi_control(c);
     assert_eq!(text.chars().find(harmful), None, "{shown}: {text:?}");
 }
@@ -271,10 +225,7 @@ fn assert_one_document(output: &Output, hostile: &[(&[u8], Value)]) {
 fn assert_lossless(rows: &[Value], hostile: &[(&[u8], Value)]) {
     for (index, (_, value)) in hostile.iter().enumerate() {
         let path = format!("/hostile/{index}");
-        let row = rows
-            .iter()
-            .find(|row| row["path"] == *path)
-            .expect("a row for the path");
+        let row = rows.iter().find(|row| row["path"] == *path).expect("a row for the path");
         let mut cells = row.as_object().expect("a row is an object").values();
         assert!(cells.any(|cell| cell == value), "{value} in {row}");
     }
@@ -290,21 +241,13 @@ struct Output {
 
 impl Output {
     fn name(&self) -> String {
-        let to = if self.file.is_some() {
-            "-o FILE"
-        } else {
-            "stdout"
-        };
+        let to = if self.file.is_some() { "-o FILE" } else { "stdout" };
         format!("{} --format {} to {to}", self.command, self.format)
     }
 
     fn streams(&self) -> [(&'static str, &[u8]); 3] {
         let file = self.file.as_deref().unwrap_or_default();
-        [
-            ("stdout", &self.outcome.stdout),
-            ("stderr", self.outcome.stderr.as_bytes()),
-            ("the file", file),
-        ]
+        [("stdout", &self.outcome.stdout), ("stderr", self.outcome.stderr.as_bytes()), ("the file", file)]
     }
 
     fn data(&self) -> &[u8] {
@@ -313,12 +256,7 @@ impl Output {
 
     #[track_caller]
     fn assert_shows(&self, text: &str) {
-        assert!(
-            contains(self.data(), text.as_bytes()),
-            "{text} is not in {}\n{}",
-            self.name(),
-            self.outcome
-        );
+        assert!(contains(self.data(), text.as_bytes()), "{text} is not in {}\n{}", self.name(), self.outcome);
     }
 }
 
@@ -327,59 +265,30 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 }
 
 /// What both commands print in every format, to stdout and to a file, of the same exchanges.
-fn outputs_of<R: AsRef<[u8]> + Sync, S: AsRef<[u8]> + Sync>(
-    headers: &[&str],
-    exchanges: &[(R, S)],
-) -> Vec<Output> {
+fn outputs_of<R: AsRef<[u8]> + Sync, S: AsRef<[u8]> + Sync>(headers: &[&str], exchanges: &[(R, S)]) -> Vec<Output> {
     let netns = Netns::new();
     let folder = tempfile::tempdir().expect("a folder for output files");
     let mut running = Vec::new();
     for command in ["capture", "top-headers"] {
         for format in FORMATS {
-            for file in [
-                None,
-                Some(folder.path().join(format!("{command}.{format}"))),
-            ] {
-                running.push((
-                    command,
-                    format,
-                    file.clone(),
-                    start(&netns, command, format, headers, file),
-                ));
+            for file in [None, Some(folder.path().join(format!("{command}.{format}")))] {
+                running.push((command, format, file.clone(), start(&netns, command, format, headers, file)));
             }
         }
     }
-    running
-        .iter_mut()
-        .for_each(|(.., capture)| capture.wait_until_dropped());
+    running.iter_mut().for_each(|(.., capture)| capture.wait_until_dropped());
     exchange_many(&netns, exchanges);
     let finish = |(command, format, file, capture): (_, _, Option<PathBuf>, Capture)| {
         let outcome = capture.stop().exited(0);
         let file = file.map(|path| std::fs::read(path).expect("the output file is there"));
-        Output {
-            command,
-            format,
-            file,
-            outcome,
-        }
+        Output { command, format, file, outcome }
     };
     running.into_iter().map(finish).collect()
 }
 
-fn start(
-    netns: &Netns,
-    command: &str,
-    format: &str,
-    headers: &[&str],
-    file: Option<PathBuf>,
-) -> Capture {
-    let mut run = ehl(
-        netns,
-        &[command, "--for", "5m", "--port", "8080", "--format", format],
-    );
-    run.arg("--verbose")
-        .env("RUST_LOG", "trace")
-        .env("RUST_BACKTRACE", "1");
+fn start(netns: &Netns, command: &str, format: &str, headers: &[&str], file: Option<PathBuf>) -> Capture {
+    let mut run = ehl(netns, &[command, "--for", "5m", "--port", "8080", "--format", format]);
+    run.arg("--verbose").env("RUST_LOG", "trace").env("RUST_BACKTRACE", "1");
     if command == "capture" {
         run.args(headers.iter().flat_map(|name| ["--header", name]));
     }

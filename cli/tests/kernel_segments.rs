@@ -13,10 +13,7 @@ fn a_request_head_split_at_any_byte_in_either_order_is_one_row() {
     split_everywhere(|talk, cut, swapped| {
         let whole = talk.request(get(&format!("/cut/{cut}/{swapped}")));
         let parts = in_order(whole.cut(cut), swapped);
-        parts
-            .into_iter()
-            .chain([talk.response(answer(status_of(cut)))])
-            .collect()
+        parts.into_iter().chain([talk.response(answer(status_of(cut)))]).collect()
     });
 }
 
@@ -55,11 +52,7 @@ fn status_of(cut: usize) -> u16 {
 }
 
 fn in_order([first, second]: [Segment; 2], swapped: bool) -> [Segment; 2] {
-    if swapped {
-        [second, first]
-    } else {
-        [first, second]
-    }
+    if swapped { [second, first] } else { [first, second] }
 }
 
 #[test]
@@ -86,10 +79,7 @@ fn a_lost_request_head_leaves_the_other_pairs_right() {
     let seen = observe(&mut Wire::new(), |wire| {
         keep_alive(wire, |index, is_request| index == 3 && is_request);
     });
-    let mut expected: Vec<_> = pairs()
-        .filter(|(index, _)| *index != 3)
-        .map(|(_, pair)| pair)
-        .collect();
+    let mut expected: Vec<_> = pairs().filter(|(index, _)| *index != 3).map(|(_, pair)| pair).collect();
     expected.insert(0, "- - 403".into());
     assert_eq!(seen.exchanges, expected);
 }
@@ -102,9 +92,7 @@ fn a_lost_response_head_leaves_the_other_pairs_right() {
     let seen = observe(&mut Wire::new(), |wire| {
         keep_alive(wire, |index, is_request| index == 3 && !is_request);
     });
-    let expected: Vec<_> = pairs()
-        .map(|(index, pair)| if index == 3 { "GET /3 -".into() } else { pair })
-        .collect();
+    let expected: Vec<_> = pairs().map(|(index, pair)| if index == 3 { "GET /3 -".into() } else { pair }).collect();
     assert_eq!(seen.exchanges, expected);
 }
 
@@ -113,14 +101,8 @@ fn keep_alive(wire: &mut Wire, is_lost: impl Fn(u16, bool) -> bool) {
     let mut talk = Conversation::new(2000);
     wire.send_all(&talk.open());
     for index in 0..10 {
-        let segments = [
-            talk.request(get(&format!("/{index}"))),
-            talk.response(answer(400 + index)),
-        ];
-        let arriving = segments
-            .iter()
-            .zip([true, false])
-            .filter(|(_, is_request)| !is_lost(index, *is_request));
+        let segments = [talk.request(get(&format!("/{index}"))), talk.response(answer(400 + index))];
+        let arriving = segments.iter().zip([true, false]).filter(|(_, is_request)| !is_lost(index, *is_request));
         wire.send_all(arriving.map(|(segment, _)| segment));
     }
 }
@@ -137,33 +119,17 @@ fn a_lost_head_among_pipelined_requests_gives_no_wrong_pair() {
     let seen = observe(&mut Wire::new(), |wire| {
         let mut talk = Conversation::new(2000);
         wire.send_all(&talk.open());
-        let [first, _lost, third] =
-            [get("/a"), get("/b"), get("/c")].map(|head| talk.request(head));
+        let [first, _lost, third] = [get("/a"), get("/b"), get("/c")].map(|head| talk.request(head));
         wire.send_all(&[first, third]);
         // Each acknowledges all three requests, so that only their order tells which is answered.
         wire.send_all(&[answer(200), answer(405), answer(201)].map(|head| talk.response(head)));
         wire.send(&talk.request(get("/d")));
         wire.send(&talk.response(answer(202)));
     });
-    for wrong in [
-        "GET /a 405",
-        "GET /a 201",
-        "GET /c 200",
-        "GET /c 405",
-        "GET /c 202",
-        "GET /d 201",
-    ] {
-        assert!(
-            !seen.exchanges.iter().any(|row| row == wrong),
-            "{:?}",
-            seen.exchanges
-        );
+    for wrong in ["GET /a 405", "GET /a 201", "GET /c 200", "GET /c 405", "GET /c 202", "GET /d 201"] {
+        assert!(!seen.exchanges.iter().any(|row| row == wrong), "{:?}", seen.exchanges);
     }
-    assert!(
-        seen.exchanges.iter().any(|row| row == "GET /d 202"),
-        "{:?}",
-        seen.exchanges
-    );
+    assert!(seen.exchanges.iter().any(|row| row == "GET /d 202"), "{:?}", seen.exchanges);
 }
 
 #[test]
@@ -195,14 +161,7 @@ fn segments_sent_again_whole_or_cut_anew_are_one_row() {
         for (path, status) in [("/again", 200), ("/anew", 404)] {
             for whole in [talk.request(get(path)), talk.response(answer(status))] {
                 let [[first, _], [_, second]] = [whole.cut(12), whole.cut(20)];
-                wire.send_all(&[
-                    first.clone(),
-                    whole.clone(),
-                    second.clone(),
-                    whole.clone(),
-                    first,
-                    second,
-                ]);
+                wire.send_all(&[first.clone(), whole.clone(), second.clone(), whole.clone(), first, second]);
             }
         }
     });
@@ -306,10 +265,7 @@ fn one_direction_alone_gives_rows_with_the_other_half_empty() {
             wire.send(&answering.response(answer(status)));
         }
     });
-    assert_eq!(
-        seen.exchanges,
-        ["- - 200", "- - 404", "GET /a -", "GET /b -"]
-    );
+    assert_eq!(seen.exchanges, ["- - 200", "- - 404", "GET /a -", "GET /b -"]);
 }
 
 #[test]
@@ -317,9 +273,7 @@ fn many_conversations_at_once_are_told_apart() {
     if !can_run(&[]) {
         return;
     }
-    let mut talks: Vec<_> = (0..200)
-        .map(|index| Conversation::new(2000 + index))
-        .collect();
+    let mut talks: Vec<_> = (0..200).map(|index| Conversation::new(2000 + index)).collect();
     let mut expected = Vec::new();
     let seen = observe(&mut Wire::new(), |wire| {
         for round in 0..3 {

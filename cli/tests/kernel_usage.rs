@@ -20,12 +20,7 @@ const NOBODY: &str = "65534";
 
 fn captured_nothing(format: &str) -> Outcome {
     let netns = Netns::new();
-    Capture::spawn(&mut ehl(
-        &netns,
-        &["capture", "--for", "1s", "--format", format],
-    ))
-    .finish()
-    .exited(0)
+    Capture::spawn(&mut ehl(&netns, &["capture", "--for", "1s", "--format", format])).finish().exited(0)
 }
 
 #[test]
@@ -35,14 +30,8 @@ fn without_traffic_it_ends_on_time_with_a_heading_and_a_note() {
     }
     let csv = captured_nothing("csv");
     let text = csv.text();
-    assert!(
-        text.starts_with("time,probe,") && text.lines().count() == 1,
-        "{csv}"
-    );
-    assert!(
-        csv.stderr.contains("sock-http"),
-        "a note says what was attached: {csv}"
-    );
+    assert!(text.starts_with("time,probe,") && text.lines().count() == 1, "{csv}");
+    assert!(csv.stderr.contains("sock-http"), "a note says what was attached: {csv}");
 }
 
 #[test]
@@ -52,44 +41,19 @@ fn without_traffic_machine_formats_are_complete() {
     }
     let ndjson = captured_nothing("ndjson");
     let records = ndjson.records();
-    let types: Vec<_> = records
-        .iter()
-        .map(|record| record["type"].as_str().expect("a type"))
-        .collect();
+    let types: Vec<_> = records.iter().map(|record| record["type"].as_str().expect("a type")).collect();
     assert_eq!(types, ["start", "summary"]);
     let json = captured_nothing("json");
     let document: serde_json::Value = serde_json::from_slice(&json.stdout).expect("one document");
     assert_eq!(document["schema"], "ehl.capture/1");
     assert_eq!(document["probe"], "sock-http");
     assert_eq!(document["rows"], serde_json::json!([]));
-    for key in [
-        "tool",
-        "host",
-        "kernel",
-        "started_at",
-        "ended_at",
-        "stop_reason",
-    ] {
+    for key in ["tool", "host", "kernel", "started_at", "ended_at", "stop_reason"] {
         assert!(!document[key].is_null(), "{key} in {document}");
     }
-    let counts = document["accounting"]
-        .as_object()
-        .expect("accounting is an object");
-    for key in [
-        "events",
-        "lost",
-        "duplicates",
-        "truncated",
-        "undecodable",
-        "filtered",
-        "unpaired_requests",
-        "unpaired_responses",
-        "rows",
-    ] {
-        assert!(
-            counts.get(key).is_some_and(serde_json::Value::is_u64),
-            "{key} in {document}"
-        );
+    let counts = document["accounting"].as_object().expect("accounting is an object");
+    for key in ["events", "lost", "duplicates", "truncated", "undecodable", "filtered", "unpaired_requests", "unpaired_responses", "rows"] {
+        assert!(counts.get(key).is_some_and(serde_json::Value::is_u64), "{key} in {document}");
     }
 }
 
@@ -99,10 +63,7 @@ fn a_value_that_cannot_be_right_is_named() {
         (["capture", "--for", "0s"], "0s"),
         (["capture", "--for", "soon"], "soon"),
         (["capture", "-i", "nosuch0"], "nosuch0"),
-        (
-            ["capture", "--columns", "time,nosuchcolumn"],
-            "nosuchcolumn",
-        ),
+        (["capture", "--columns", "time,nosuchcolumn"], "nosuchcolumn"),
         (["capture", "--net", "10.0.0.0/99"], "10.0.0.0/99"),
         (["capture", "--net", "10.0.0"], "10.0.0"),
         (["capture", "--port", "70000"], "70000"),
@@ -133,9 +94,7 @@ fn public_copy() -> (TempDir, PathBuf) {
 /// `PROGRAM capture` as nobody.
 fn capture_as_nobody(netns: &Netns, program: &PathBuf) -> Command {
     let mut command = netns.command("setpriv");
-    command
-        .args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"])
-        .arg(program);
+    command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]).arg(program);
     command.args(["capture", "--for", "5m", "--format", "csv"]);
     command
 }
@@ -147,9 +106,7 @@ fn without_permission_it_names_the_capabilities_that_are_missing() {
     }
     let netns = Netns::new();
     let (_folder, copy) = public_copy();
-    let outcome = Capture::spawn(&mut capture_as_nobody(&netns, &copy))
-        .finish()
-        .exited(77);
+    let outcome = Capture::spawn(&mut capture_as_nobody(&netns, &copy)).finish().exited(77);
     let said = outcome.stderr.to_lowercase();
     for capability in ["cap_net_raw", "cap_bpf", "cap_perfmon"] {
         assert!(said.contains(capability), "{capability}: {outcome}");
@@ -164,12 +121,8 @@ fn with_one_capability_missing_it_names_that_one() {
     }
     let netns = Netns::new();
     let (_folder, copy) = public_copy();
-    run(Command::new("setcap")
-        .arg("cap_net_raw,cap_bpf+ep")
-        .arg(&copy));
-    let outcome = Capture::spawn(&mut capture_as_nobody(&netns, &copy))
-        .finish()
-        .exited(77);
+    run(Command::new("setcap").arg("cap_net_raw,cap_bpf+ep").arg(&copy));
+    let outcome = Capture::spawn(&mut capture_as_nobody(&netns, &copy)).finish().exited(77);
     let said = outcome.stderr.to_lowercase();
     assert!(said.contains("cap_perfmon"), "{outcome}");
 }
@@ -181,17 +134,10 @@ fn file_capabilities_are_enough_for_other_users() {
     }
     let netns = Netns::new();
     let (_folder, copy) = public_copy();
-    run(Command::new("setcap")
-        .arg("cap_net_raw,cap_bpf,cap_perfmon+ep")
-        .arg(&copy));
+    run(Command::new("setcap").arg("cap_net_raw,cap_bpf,cap_perfmon+ep").arg(&copy));
     let mut capture = Capture::spawn(&mut capture_as_nobody(&netns, &copy));
     capture.wait_until("the heading", |capture| capture.stdout().contains(&b'\n'));
-    assert_eq!(
-        status_of_threads(capture.pid(), "Uid")[0]
-            .split_whitespace()
-            .next(),
-        Some(NOBODY)
-    );
+    assert_eq!(status_of_threads(capture.pid(), "Uid")[0].split_whitespace().next(), Some(NOBODY));
     assert_without_capabilities(&mut capture);
     exchange_plain(&netns, 3);
     assert_eq!(capture.stop().exited(0).csv_rows().len(), 3);
@@ -215,10 +161,7 @@ fn assert_without_capabilities(capture: &mut Capture) {
     for set in ["CapEff", "CapPrm", "CapInh", "CapAmb"] {
         let threads = status_of_threads(capture.pid(), set);
         assert!(!threads.is_empty());
-        assert!(
-            threads.iter().all(|set| set.trim_matches('0').is_empty()),
-            "{set}: {threads:?}"
-        );
+        assert!(threads.iter().all(|set| set.trim_matches('0').is_empty()), "{set}: {threads:?}");
     }
 }
 
@@ -229,18 +172,7 @@ fn fewer_rows_than_expected_are_an_exit_status_of_their_own() {
     }
     for (rows, code) in [(2, 4), (3, 0)] {
         let netns = Netns::new();
-        let capture = Capture::start(
-            &netns,
-            &[
-                "capture",
-                "--for",
-                "5m",
-                "--expect-min",
-                "3",
-                "--format",
-                "csv",
-            ],
-        );
+        let capture = Capture::start(&netns, &["capture", "--for", "5m", "--expect-min", "3", "--format", "csv"]);
         exchange_plain(&netns, rows);
         assert_eq!(capture.stop().exited(code).csv_rows().len(), rows);
     }
@@ -252,21 +184,9 @@ fn loss_is_told_in_every_format_and_fails_the_run_that_asks_for_it() {
         return;
     }
     let netns = Netns::new();
-    let options = [
-        "capture",
-        "--for",
-        "5m",
-        "--ring-size",
-        "256KiB",
-        "--format",
-    ];
+    let options = ["capture", "--for", "5m", "--ring-size", "256KiB", "--format"];
     let start = |rest: &[&str]| Capture::start(&netns, &[&options[..], rest].concat());
-    let [gated, csv, json, ungated] = [
-        start(&["ndjson", "--fail-on-loss"]),
-        start(&["csv"]),
-        start(&["json"]),
-        start(&["ndjson"]),
-    ];
+    let [gated, csv, json, ungated] = [start(&["ndjson", "--fail-on-loss"]), start(&["csv"]), start(&["json"]), start(&["ndjson"])];
     // A program that does not run cannot empty its ring.
     let runs = [gated, csv, json, ungated];
     runs.iter().for_each(|capture| capture.signal(Signal::STOP));
@@ -277,19 +197,11 @@ fn loss_is_told_in_every_format_and_fails_the_run_that_asks_for_it() {
     let gated = gated.exited(5);
     assert!(gated.accounting("lost") > 0, "{}", gated.summary());
     assert!(ungated.exited(0).accounting("lost") > 0);
-    let document: serde_json::Value =
-        serde_json::from_slice(&json.exited(0).stdout).expect("one document");
-    assert!(
-        document["accounting"]["lost"].as_u64() > Some(0),
-        "{}",
-        document["accounting"]
-    );
+    let document: serde_json::Value = serde_json::from_slice(&json.exited(0).stdout).expect("one document");
+    assert!(document["accounting"]["lost"].as_u64() > Some(0), "{}", document["accounting"]);
     let csv = csv.exited(0);
     assert!(csv.stderr.contains("lost"), "{}", csv.stderr);
-    assert!(
-        !csv.text().contains("lost"),
-        "a table of rows holds nothing but rows"
-    );
+    assert!(!csv.text().contains("lost"), "a table of rows holds nothing but rows");
 }
 
 #[test]
@@ -298,14 +210,8 @@ fn the_demo_shows_rows_of_its_own_traffic() {
         return;
     }
     let netns = Netns::new();
-    let outcome = Capture::spawn(&mut ehl(&netns, &["demo"]))
-        .finish()
-        .exited(0);
-    let rows = outcome
-        .text()
-        .lines()
-        .filter(|line| line.contains("GET") && line.contains("200"))
-        .count();
+    let outcome = Capture::spawn(&mut ehl(&netns, &["demo"])).finish().exited(0);
+    let rows = outcome.text().lines().filter(|line| line.contains("GET") && line.contains("200")).count();
     assert!(rows > 0, "{outcome}");
 }
 

@@ -32,17 +32,13 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(netns: &Netns) -> Self {
-        let listener = netns
-            .run(|| TcpListener::bind(SocketAddr::from(SERVER)))
-            .expect("the port is free");
+        let listener = netns.run(|| TcpListener::bind(SocketAddr::from(SERVER))).expect("the port is free");
         let accepting = std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
                 std::thread::spawn(move || serve(&connection));
             }
         });
-        Self {
-            _accepting: accepting,
-        }
+        Self { _accepting: accepting }
     }
 }
 
@@ -55,34 +51,15 @@ fn serve(connection: &TcpStream) -> Option<()> {
         let target = head.split(' ').nth(1)?;
         match target.split('/').collect::<Vec<_>>()[1..] {
             ["down", "ContentLength", len] => {
-                send(
-                    &mut writer,
-                    "HTTP/1.1 200 OK",
-                    Framing::ContentLength,
-                    len.parse().ok()?,
-                );
+                send(&mut writer, "HTTP/1.1 200 OK", Framing::ContentLength, len.parse().ok()?);
             }
-            ["down", _, len] => send(
-                &mut writer,
-                "HTTP/1.1 200 OK",
-                Framing::Chunked,
-                len.parse().ok()?,
-            ),
+            ["down", _, len] => send(&mut writer, "HTTP/1.1 200 OK", Framing::Chunked, len.parse().ok()?),
             ["small", number] => {
-                write!(
-                    writer,
-                    "HTTP/1.1 {} Small\r\nContent-Length: 2\r\n\r\nok",
-                    status_of(number.parse().ok()?)
-                )
-                .ok()?;
+                write!(writer, "HTTP/1.1 {} Small\r\nContent-Length: 2\r\n\r\nok", status_of(number.parse().ok()?)).ok()?;
             }
             _ => {
                 take_body(&mut reader, &head)?;
-                write!(
-                    writer,
-                    "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok"
-                )
-                .ok()?;
+                write!(writer, "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok").ok()?;
             }
         }
         writer.flush().ok()?;
@@ -97,26 +74,14 @@ pub(crate) fn status_of(number: u64) -> u64 {
 /// Downloads `len` bytes of body on a connection of its own.
 pub(crate) fn download(netns: &Netns, framing: Framing, len: u64) -> Sizes {
     netns.run(|| {
-        let mut connection =
-            TcpStream::connect(SocketAddr::from(SERVER)).expect("the server listens");
+        let mut connection = TcpStream::connect(SocketAddr::from(SERVER)).expect("the server listens");
         let request = format!("GET /down/{framing:?}/{len} HTTP/1.1\r\nHost: big.example\r\n\r\n");
-        connection
-            .write_all(request.as_bytes())
-            .expect("the request is sent");
+        connection.write_all(request.as_bytes()).expect("the request is sent");
         let counted = AtomicU64::new(0);
-        let mut reader = BufReader::with_capacity(
-            PIECE,
-            Counting {
-                stream: &connection,
-                counted: &counted,
-            },
-        );
+        let mut reader = BufReader::with_capacity(PIECE, Counting { stream: &connection, counted: &counted });
         let head = read_head(&mut reader).expect("a response head");
         take_body(&mut reader, &head).expect("a whole body");
-        Sizes {
-            request: request.len() as u64,
-            response: counted.into_inner(),
-        }
+        Sizes { request: request.len() as u64, response: counted.into_inner() }
     })
 }
 
@@ -125,30 +90,15 @@ pub(crate) fn upload(netns: &Netns, framing: Framing, len: u64) -> Sizes {
     netns.run(|| {
         let connection = TcpStream::connect(SocketAddr::from(SERVER)).expect("the server listens");
         let counted = AtomicU64::new(0);
-        let counting = Counting {
-            stream: &connection,
-            counted: &counted,
-        };
+        let counting = Counting { stream: &connection, counted: &counted };
         let mut writer = BufWriter::with_capacity(2 * PIECE, counting);
-        send(
-            &mut writer,
-            &format!("PUT /up/{framing:?} HTTP/1.1\r\nHost: big.example"),
-            framing,
-            len,
-        );
+        send(&mut writer, &format!("PUT /up/{framing:?} HTTP/1.1\r\nHost: big.example"), framing, len);
         writer.flush().expect("the body is sent");
         drop(writer);
-        connection
-            .shutdown(std::net::Shutdown::Write)
-            .expect("a connection can be half closed");
+        connection.shutdown(std::net::Shutdown::Write).expect("a connection can be half closed");
         let mut response = Vec::new();
-        (&connection)
-            .read_to_end(&mut response)
-            .expect("a response");
-        Sizes {
-            request: counted.into_inner(),
-            response: response.len() as u64,
-        }
+        (&connection).read_to_end(&mut response).expect("a response");
+        Sizes { request: counted.into_inner(), response: response.len() as u64 }
     })
 }
 
@@ -159,9 +109,7 @@ pub(crate) fn ask_small(netns: &Netns, numbers: std::ops::Range<u64>) {
         let mut reader = BufReader::new(&connection);
         for number in numbers {
             let request = format!("GET /small/{number} HTTP/1.1\r\nHost: small.example\r\n\r\n");
-            (&connection)
-                .write_all(request.as_bytes())
-                .expect("the request is sent");
+            (&connection).write_all(request.as_bytes()).expect("the request is sent");
             let head = read_head(&mut reader).expect("a response head");
             assert!(head.contains(&format!(" {} ", status_of(number))), "{head}");
             take_body(&mut reader, &head).expect("a whole body");

@@ -57,32 +57,17 @@ impl Capture {
 
     /// The same with a stdout that the test brings.
     pub(crate) fn spawn_with_stdout(command: &mut Command, stdout: Stdio) -> Self {
-        command
-            .stdin(Stdio::null())
-            .stdout(stdout)
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
         let mut process = Running::start(command);
-        let stderr = process
-            .child()
-            .stderr
-            .take()
-            .map(Collected::from)
-            .expect("stderr is piped");
-        Self {
-            process,
-            stdout: None,
-            stderr,
-        }
+        let stderr = process.child().stderr.take().map(Collected::from).expect("stderr is piped");
+        Self { process, stdout: None, stderr }
     }
 
     /// CSV and NDJSON on stdout begin with a line that says so; in other runs the capabilities are dropped by then.
     fn wait_until_attached(&mut self, args: &[&str]) {
-        let marked =
-            args.iter().any(|arg| ["csv", "ndjson"].contains(arg)) && args[0] != "top-headers";
+        let marked = args.iter().any(|arg| ["csv", "ndjson"].contains(arg)) && args[0] != "top-headers";
         if marked && !args.contains(&"-o") {
-            self.wait_until("the first line of output", |capture| {
-                capture.stdout().contains(&b'\n')
-            });
+            self.wait_until("the first line of output", |capture| capture.stdout().contains(&b'\n'));
         } else {
             self.wait_until_dropped();
         }
@@ -98,11 +83,7 @@ impl Capture {
 
     /// Returns when the packet socket is open, or closed again; for namespaces where `ehl` is alone.
     pub(crate) fn wait_until_socket(&mut self, open: bool) {
-        let what = if open {
-            "the packet socket"
-        } else {
-            "the packet socket to be closed"
-        };
+        let what = if open { "the packet socket" } else { "the packet socket to be closed" };
         self.wait_until(what, |capture| (packet_sockets(capture.pid()) > 0) == open);
     }
 
@@ -113,18 +94,10 @@ impl Capture {
             if probe(self) {
                 return Some(());
             }
-            assert!(
-                self.is_running(),
-                "ehl ended before {what}: {}",
-                self.stderr.text()
-            );
+            assert!(self.is_running(), "ehl ended before {what}: {}", self.stderr.text());
             None
         });
-        assert!(
-            held.is_some(),
-            "hung while waiting for {what}: {}",
-            self.stderr.text()
-        );
+        assert!(held.is_some(), "hung while waiting for {what}: {}", self.stderr.text());
     }
 
     /// Waits for an NDJSON row that `is_it` accepts.
@@ -132,25 +105,14 @@ impl Capture {
     pub(crate) fn wait_for_row(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) {
         self.wait_until(what, |capture| {
             let stdout = capture.stdout();
-            let complete = stdout
-                .iter()
-                .rposition(|&byte| byte == b'\n')
-                .map_or(0, |end| end + 1);
-            ndjson(&stdout[..complete])
-                .iter()
-                .any(|record| record["type"] == "row" && is_it(record))
+            let complete = stdout.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+            ndjson(&stdout[..complete]).iter().any(|record| record["type"] == "row" && is_it(record))
         });
     }
 
     /// What was printed so far.
     pub(crate) fn stdout(&self) -> Vec<u8> {
-        self.stdout
-            .as_ref()
-            .expect("stdout is collected")
-            .bytes
-            .lock()
-            .expect("no reader panicked")
-            .clone()
+        self.stdout.as_ref().expect("stdout is collected").bytes.lock().expect("no reader panicked").clone()
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -180,11 +142,7 @@ impl Capture {
         let code = self.process.wait().code();
         let stdout = self.stdout.take().map(Collected::all).unwrap_or_default();
         let stderr = self.stderr.all();
-        Outcome {
-            code,
-            stdout,
-            stderr: String::from_utf8_lossy(&stderr).into_owned(),
-        }
+        Outcome { code, stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() }
     }
 }
 
@@ -201,9 +159,7 @@ impl Collected {
         let reader = std::thread::spawn(move || {
             let mut part = vec![0; 1 << 16];
             while let Ok(len @ 1..) = stream.read(&mut part) {
-                kept.lock()
-                    .expect("no reader panicked")
-                    .extend_from_slice(&part[..len]);
+                kept.lock().expect("no reader panicked").extend_from_slice(&part[..len]);
             }
         });
         Self { bytes, reader }

@@ -16,11 +16,6 @@ pub(crate) fn answer(status: u16) -> String {
 
 /// What a segment of a body may start with, 1000 bytes long.
 pub(crate) fn traps() -> [String; 4] {
-    [
-        "GET /trap HTTP/1.1\r\nHost: trap.example\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-        "",
-        "PUT /trap ",
-    ]
-    .map(|trap| format!("{trap:x<1000}"))
+    ["GET /trap HTTP/1.1\r\nHost: trap.example\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "", "PUT /trap "]
+        .map(|trap| format!("{trap:x<1000}"))
 }

@@ -6,10 +6,7 @@
 //! `cargo test -p ehl --test 'kernel_*'` runs them, as root. The environment says what differs from the default:
 //! `EHL_REQUIRE_KERNEL` makes a skip a failure, `EHL_BIN` names another program to test (an installed one, a release
 //! build), `EHL_KILLS` how often the kill test kills, `EHL_BODY_MIB` how large the large bodies are.
-#![allow(
-    dead_code,
-    reason = "each test file is its own crate and uses a part of the support"
-)]
+#![allow(dead_code, reason = "each test file is its own crate and uses a part of the support")]
 
 pub(crate) mod bodies;
 pub(crate) mod capture;
@@ -37,10 +34,7 @@ pub(crate) fn can_run(tools: &[&str]) -> bool {
     let Some(reason) = what_is_missing(tools) else {
         return true;
     };
-    assert!(
-        std::env::var_os("EHL_REQUIRE_KERNEL").is_none(),
-        "kernel tests are required, but {reason}"
-    );
+    assert!(std::env::var_os("EHL_REQUIRE_KERNEL").is_none(), "kernel tests are required, but {reason}");
     let name = std::thread::current().name().unwrap_or("test").to_owned();
     writeln!(std::io::stderr(), "skipped: {name}: {reason}").expect("stderr takes a line");
     false
@@ -51,17 +45,8 @@ fn what_is_missing(tools: &[&str]) -> Option<String> {
         return Some("this needs root".into());
     }
     let path = std::env::var("PATH").unwrap_or_default();
-    let found = |tool: &&str| {
-        path.split(':')
-            .chain(["/usr/sbin", "/sbin"])
-            .any(|dir| Path::new(dir).join(tool).exists())
-    };
-    let missing: Vec<_> = ["ip"]
-        .iter()
-        .chain(tools)
-        .filter(|tool| !found(tool))
-        .copied()
-        .collect();
+    let found = |tool: &&str| path.split(':').chain(["/usr/sbin", "/sbin"]).any(|dir| Path::new(dir).join(tool).exists());
+    let missing: Vec<_> = ["ip"].iter().chain(tools).filter(|tool| !found(tool)).copied().collect();
     (!missing.is_empty()).then(|| format!("this needs {}", missing.join(", ")))
 }
 

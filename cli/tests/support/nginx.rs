@@ -16,9 +16,7 @@ pub(crate) struct Nginx {
 }
 
 /// The statuses that `/sNNN/...` can be asked for.
-pub(crate) const STATUSES: [u16; 17] = [
-    200, 201, 202, 204, 301, 302, 304, 400, 401, 403, 404, 409, 410, 429, 500, 502, 503,
-];
+pub(crate) const STATUSES: [u16; 17] = [200, 201, 202, 204, 301, 302, 304, 400, 401, 403, 404, 409, 410, 429, 500, 502, 503];
 
 impl Nginx {
     /// Started inside a namespace with `server` as further lines of its one server block.
@@ -30,21 +28,10 @@ impl Nginx {
     pub(crate) fn start_on(netns: &Netns, listen: &str, server: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder for nginx");
         let config = folder.path().join("nginx.conf");
-        std::fs::write(&config, configuration(listen, server))
-            .expect("the configuration is written");
+        std::fs::write(&config, configuration(listen, server)).expect("the configuration is written");
         let mut nginx = netns.command("nginx");
-        nginx
-            .arg("-p")
-            .arg(folder.path())
-            .arg("-c")
-            .arg(&config)
-            .args(["-e", "error.log"]);
-        let mut process = Running::start(
-            nginx
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null()),
-        );
+        nginx.arg("-p").arg(folder.path()).arg("-c").arg(&config).args(["-e", "error.log"]);
+        let mut process = Running::start(nginx.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()));
         wait_until_listening(&mut process, 8080);
         Self { process, folder }
     }
@@ -57,8 +44,7 @@ impl Nginx {
     pub(crate) fn access_log(mut self) -> Vec<String> {
         self.process.signal(Signal::QUIT);
         self.process.wait();
-        let log = std::fs::read_to_string(self.folder.path().join("access.log"))
-            .expect("nginx wrote its log");
+        let log = std::fs::read_to_string(self.folder.path().join("access.log")).expect("nginx wrote its log");
         log.lines().map(str::to_owned).collect()
     }
 }

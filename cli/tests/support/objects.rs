@@ -15,9 +15,7 @@ pub(crate) struct Objects {
 
 impl Objects {
     pub(crate) fn now() -> Self {
-        let ids = ["prog", "map", "link"]
-            .into_iter()
-            .flat_map(|kind| listed(kind).map(move |object| (kind, object.id)));
+        let ids = ["prog", "map", "link"].into_iter().flat_map(|kind| listed(kind).map(move |object| (kind, object.id)));
         Self { ids: ids.collect() }
     }
 
@@ -57,9 +55,7 @@ struct Object {
 impl Object {
     /// Itself, and the maps it uses: a socket filter lives by its socket, but its maps have a holder.
     fn keys(&self, kind: &'static str) -> impl Iterator<Item = (&'static str, u64)> {
-        [(kind, self.id)]
-            .into_iter()
-            .chain(self.maps.iter().map(|&map| ("map", map)))
+        [(kind, self.id)].into_iter().chain(self.maps.iter().map(|&map| ("map", map)))
     }
 }
 
@@ -70,29 +66,17 @@ fn listed(kind: &'static str) -> impl Iterator<Item = Object> {
     };
     objects.into_iter().map(|object| Object {
         id: object["id"].as_u64().expect("an object has an id"),
-        maps: object["map_ids"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_u64)
-            .collect(),
+        maps: object["map_ids"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect(),
         description: object.to_string(),
     })
 }
 
 /// What any process has a descriptor of.
 fn held_by_processes() -> BTreeSet<(&'static str, u64)> {
-    let processes = std::fs::read_dir("/proc")
-        .expect("/proc is there")
-        .flatten();
-    let infos = processes
-        .filter_map(|process| std::fs::read_dir(process.path().join("fdinfo")).ok())
-        .flatten()
-        .flatten();
+    let processes = std::fs::read_dir("/proc").expect("/proc is there").flatten();
+    let infos = processes.filter_map(|process| std::fs::read_dir(process.path().join("fdinfo")).ok()).flatten().flatten();
     let texts = infos.filter_map(|info| std::fs::read_to_string(info.path()).ok());
-    texts
-        .flat_map(|text| text.lines().filter_map(held).collect::<Vec<_>>())
-        .collect()
+    texts.flat_map(|text| text.lines().filter_map(held).collect::<Vec<_>>()).collect()
 }
 
 fn held(line: &str) -> Option<(&'static str, u64)> {

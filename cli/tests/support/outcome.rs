@@ -31,10 +31,7 @@ impl Outcome {
 
     /// The `row` records of an NDJSON run.
     pub(crate) fn rows(&self) -> Vec<Value> {
-        self.records()
-            .into_iter()
-            .filter(|record| record["type"] == "row")
-            .collect()
+        self.records().into_iter().filter(|record| record["type"] == "row").collect()
     }
 
     /// The one `summary` record of an NDJSON run, its last.
@@ -61,11 +58,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stdout = String::from_utf8_lossy(&self.stdout);
         let shown: String = stdout.chars().take(4000).collect();
-        write!(
-            out,
-            "exit status {:?}\n--- stdout\n{shown}\n--- stderr\n{}",
-            self.code, self.stderr
-        )
+        write!(out, "exit status {:?}\n--- stdout\n{shown}\n--- stderr\n{}", self.code, self.stderr)
     }
 }
 
@@ -77,21 +70,13 @@ pub(crate) fn count(summary: &Value, key: &str) -> u64 {
 }
 
 pub(crate) fn ndjson(bytes: &[u8]) -> Vec<Value> {
-    let lines = bytes
-        .split(|&byte| byte == b'\n')
-        .filter(|line| !line.is_empty());
-    let parse = |line: &[u8]| {
-        serde_json::from_slice(line)
-            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(line)))
-    };
+    let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    let parse = |line: &[u8]| serde_json::from_slice(line).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(line)));
     lines.map(parse).collect()
 }
 
 pub(crate) fn csv_rows(bytes: &[u8]) -> Vec<BTreeMap<String, String>> {
-    csv::Reader::from_reader(bytes)
-        .deserialize()
-        .map(|row| row.expect("a CSV row has a cell per column"))
-        .collect()
+    csv::Reader::from_reader(bytes).deserialize().map(|row| row.expect("a CSV row has a cell per column")).collect()
 }
 
 /// `METHOD PATH STATUS` of a row; `-` for what was not seen.

@@ -3,8 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use etherparse::{
-    IpHeaders, IpNumber, Ipv4Header, Ipv6Extensions, Ipv6Header, Ipv6RawExtHeader, PacketBuilder,
-    TcpHeader, TcpOptionElement,
+    IpHeaders, IpNumber, Ipv4Header, Ipv6Extensions, Ipv6Header, Ipv6RawExtHeader, PacketBuilder, TcpHeader, TcpOptionElement,
 };
 
 /// Both ends of a TCP connection, and how far each has come.
@@ -24,20 +23,12 @@ impl Conversation {
 
     pub(crate) fn over_ipv6(client_port: u16) -> Self {
         let address = |host| IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, host]);
-        Self::between(
-            SocketAddr::new(address(1), client_port),
-            SocketAddr::new(address(2), 8080),
-        )
+        Self::between(SocketAddr::new(address(1), client_port), SocketAddr::new(address(2), 8080))
     }
 
     fn between(client: SocketAddr, server: SocketAddr) -> Self {
         let start = u32::from(client.port()) * 7919;
-        Self {
-            client,
-            server,
-            client_next: start,
-            server_next: start ^ 0x5555_0000,
-        }
+        Self { client, server, client_next: start, server_next: start ^ 0x5555_0000 }
     }
 
     /// The same with other initial sequence numbers.
@@ -70,26 +61,14 @@ impl Conversation {
 
     /// The client's next bytes, acknowledging all that the server has said so far.
     pub(crate) fn request(&mut self, bytes: impl AsRef<[u8]>) -> Segment {
-        let segment = Segment::new(
-            self.client,
-            self.server,
-            self.client_next,
-            self.server_next,
-            bytes.as_ref(),
-        );
+        let segment = Segment::new(self.client, self.server, self.client_next, self.server_next, bytes.as_ref());
         self.client_next = segment.end();
         segment
     }
 
     /// The server's next bytes, acknowledging all that the client has said so far.
     pub(crate) fn response(&mut self, bytes: impl AsRef<[u8]>) -> Segment {
-        let segment = Segment::new(
-            self.server,
-            self.client,
-            self.server_next,
-            self.client_next,
-            bytes.as_ref(),
-        );
+        let segment = Segment::new(self.server, self.client, self.server_next, self.client_next, bytes.as_ref());
         self.server_next = segment.end();
         segment
     }
@@ -122,21 +101,12 @@ pub(crate) enum Shape {
 
 impl Segment {
     fn new(from: SocketAddr, to: SocketAddr, seq: u32, ack: u32, payload: &[u8]) -> Self {
-        Self {
-            from,
-            to,
-            seq,
-            ack: Some(ack),
-            syn: false,
-            fin: false,
-            payload: payload.to_vec(),
-        }
+        Self { from, to, seq, ack: Some(ack), syn: false, fin: false, payload: payload.to_vec() }
     }
 
     /// The sequence number after its last byte.
     pub(crate) fn end(&self) -> u32 {
-        self.seq
-            .wrapping_add(u32::try_from(self.payload.len()).expect("a segment is small"))
+        self.seq.wrapping_add(u32::try_from(self.payload.len()).expect("a segment is small"))
     }
 
     /// The same bytes in two segments.
@@ -168,16 +138,10 @@ impl Segment {
             Shape::QinQ => frame.extend([0x88, 0xa8, 0, 200, 0x81, 0, 0, 100]),
             _ => {}
         }
-        frame.extend(if self.from.is_ipv4() {
-            [0x08, 0x00]
-        } else {
-            [0x86, 0xdd]
-        });
+        frame.extend(if self.from.is_ipv4() { [0x08, 0x00] } else { [0x86, 0xdd] });
         frame.extend(self.packet(shape));
         if shape == Shape::Padded {
-            let padding = b"GET /padding HTTP/1.1\r\nHost: padding.example\r\n\r\n"
-                .iter()
-                .cycle();
+            let padding = b"GET /padding HTTP/1.1\r\nHost: padding.example\r\n\r\n".iter().cycle();
             frame.extend(padding.take(60_usize.saturating_sub(frame.len())));
         }
         frame
@@ -187,27 +151,19 @@ impl Segment {
     pub(crate) fn packet(&self, shape: Shape) -> Vec<u8> {
         let mut packet = Vec::new();
         let builder = PacketBuilder::ip(self.ip(shape)).tcp_header(self.tcp(shape));
-        builder
-            .write(&mut packet, &self.payload)
-            .expect("a packet can be written to memory");
+        builder.write(&mut packet, &self.payload).expect("a packet can be written to memory");
         packet
     }
 
     fn ip(&self, shape: Shape) -> IpHeaders {
         match (self.from.ip(), self.to.ip()) {
             (IpAddr::V4(from), IpAddr::V4(to)) => {
-                let header = Ipv4Header::new(0, 64, IpNumber::TCP, from.octets(), to.octets())
-                    .expect("a short header");
+                let header = Ipv4Header::new(0, 64, IpNumber::TCP, from.octets(), to.octets()).expect("a short header");
                 IpHeaders::Ipv4(header, etherparse::Ipv4Extensions::default())
             }
             (IpAddr::V6(from), IpAddr::V6(to)) => {
                 let (source, destination) = (from.octets(), to.octets());
-                let header = Ipv6Header {
-                    hop_limit: 64,
-                    source,
-                    destination,
-                    ..Ipv6Header::default()
-                };
+                let header = Ipv6Header { hop_limit: 64, source, destination, ..Ipv6Header::default() };
                 IpHeaders::Ipv6(header, extensions(shape))
             }
             _ => panic!("both ends are of one family"),
@@ -220,13 +176,8 @@ impl Segment {
         header.psh = !self.payload.is_empty();
         (header.ack, header.acknowledgment_number) = (self.ack.is_some(), self.ack.unwrap_or(0));
         if shape == Shape::TcpOptions {
-            let sack =
-                TcpOptionElement::SelectiveAcknowledgement((1, 2), [Some((3, 4)), None, None]);
-            let options = [
-                TcpOptionElement::Noop,
-                TcpOptionElement::Timestamp(1, 2),
-                sack,
-            ];
+            let sack = TcpOptionElement::SelectiveAcknowledgement((1, 2), [Some((3, 4)), None, None]);
+            let options = [TcpOptionElement::Noop, TcpOptionElement::Timestamp(1, 2), sack];
             header.set_options(&options).expect("the options fit");
         }
         header
@@ -243,9 +194,5 @@ fn extensions(shape: Shape) -> Ipv6Extensions {
         option.resize(usize::from(len), 0);
         Some(Ipv6RawExtHeader::new_raw(IpNumber::TCP, &option).expect("a whole number of units"))
     };
-    Ipv6Extensions {
-        hop_by_hop_options: padding(6),
-        destination_options: padding(14),
-        ..Ipv6Extensions::default()
-    }
+    Ipv6Extensions { hop_by_hop_options: padding(6), destination_options: padding(14), ..Ipv6Extensions::default() }
 }

@@ -41,21 +41,11 @@ impl Wire {
     pub(crate) fn new() -> Self {
         stay_on_this_cpu();
         let (observed, far) = (Netns::new(), Netns::new());
-        observed.ip(&format!(
-            "link add seen address 02:00:00:00:00:02 type veth peer name far netns {}",
-            far.name()
-        ));
+        observed.ip(&format!("link add seen address 02:00:00:00:00:02 type veth peer name far netns {}", far.name()));
         observed.ip("link set seen up");
         far.ip("link set far up");
-        let socket = far
-            .run(|| packet_socket("far"))
-            .expect("root may send frames");
-        Self {
-            observed,
-            _far: far,
-            socket,
-            shape: Shape::Plain,
-        }
+        let socket = far.run(|| packet_socket("far")).expect("root may send frames");
+        Self { observed, _far: far, socket, shape: Shape::Plain }
     }
 }
 
@@ -66,10 +56,7 @@ impl Medium for Wire {
 
     fn send(&mut self, segment: &Segment) {
         let frame = segment.frame(self.shape);
-        let sent = self
-            .socket
-            .write(&frame)
-            .expect("the interface takes the frame");
+        let sent = self.socket.write(&frame).expect("the interface takes the frame");
         assert_eq!(sent, frame.len());
     }
 }
@@ -84,9 +71,7 @@ impl Tunnel {
     pub(crate) fn new() -> Self {
         stay_on_this_cpu();
         let observed = Netns::new();
-        let device = observed
-            .run(|| open_tun("tun0"))
-            .expect("root may make a tun device");
+        let device = observed.run(|| open_tun("tun0")).expect("root may make a tun device");
         observed.ip("link set tun0 up");
         Self { observed, device }
     }
@@ -98,9 +83,7 @@ impl Medium for Tunnel {
     }
 
     fn send(&mut self, segment: &Segment) {
-        self.device
-            .write_all(&segment.packet(Shape::Plain))
-            .expect("the device takes the packet");
+        self.device.write_all(&segment.packet(Shape::Plain)).expect("the device takes the packet");
     }
 }
 
@@ -115,12 +98,7 @@ pub(crate) struct Seen {
 /// Captures what `inject` sends, to the end: a last exchange on a connection of its own tells when all has arrived.
 #[track_caller]
 pub(crate) fn observe<M: Medium>(medium: &mut M, inject: impl FnOnce(&mut M)) -> Seen {
-    let mut capture = Capture::start(
-        medium.namespace(),
-        &[
-            "capture", "--for", "5m", "--format", "ndjson", "--port", "8080",
-        ],
-    );
+    let mut capture = Capture::start(medium.namespace(), &["capture", "--for", "5m", "--format", "ndjson", "--port", "8080"]);
     inject(medium);
     let mut last = Conversation::new(1);
     medium.send_all(&last.open());
@@ -129,18 +107,10 @@ pub(crate) fn observe<M: Medium>(medium: &mut M, inject: impl FnOnce(&mut M)) ->
     capture.wait_for_row("the last exchange", |row| row["path"] == "/the-last");
     let outcome = capture.stop().exited(0);
     assert_eq!(outcome.accounting("lost"), 0, "{outcome}");
-    let rows: Vec<_> = outcome
-        .rows()
-        .into_iter()
-        .filter(|row| row["path"] != "/the-last")
-        .collect();
+    let rows: Vec<_> = outcome.rows().into_iter().filter(|row| row["path"] != "/the-last").collect();
     let mut exchanges: Vec<_> = rows.iter().map(exchange).collect();
     exchanges.sort();
-    Seen {
-        exchanges,
-        rows,
-        outcome,
-    }
+    Seen { exchanges, rows, outcome }
 }
 
 /// Frames sent from one CPU arrive in the order they were sent in.
@@ -153,11 +123,7 @@ fn stay_on_this_cpu() {
 /// An AF_PACKET socket that only sends (protocol 0 receives nothing), bound to an interface of this thread's namespace.
 fn packet_socket(interface: &str) -> io::Result<File> {
     let index = rustix::net::netdevice::name_to_index(
-        rustix::net::socket(
-            rustix::net::AddressFamily::INET,
-            rustix::net::SocketType::DGRAM,
-            None,
-        )?,
+        rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::DGRAM, None)?,
         interface,
     )?;
     // SAFETY: socket(2) takes no pointers.
@@ -174,30 +140,18 @@ fn packet_socket(interface: &str) -> io::Result<File> {
     let len = u32::try_from(size_of::<libc::sockaddr_ll>()).expect("a small struct");
     // SAFETY: the pointer is to a sockaddr_ll that lives through the call, and `len` is its size.
     let bound = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) };
-    if bound < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(File::from(socket))
-    }
+    if bound < 0 { Err(io::Error::last_os_error()) } else { Ok(File::from(socket)) }
 }
 
 fn open_tun(name: &str) -> io::Result<File> {
-    let device = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/net/tun")?;
+    let device = OpenOptions::new().read(true).write(true).open("/dev/net/tun")?;
     // SAFETY: all bytes zero is a valid ifreq.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
         *to = from.cast_signed();
     }
-    request.ifr_ifru.ifru_flags =
-        i16::try_from(libc::IFF_TUN | libc::IFF_NO_PI).expect("small flags");
+    request.ifr_ifru.ifru_flags = i16::try_from(libc::IFF_TUN | libc::IFF_NO_PI).expect("small flags");
     // SAFETY: TUNSETIFF reads and writes one ifreq, which lives through the call.
     let made = unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
-    if made < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(device)
-    }
+    if made < 0 { Err(io::Error::last_os_error()) } else { Ok(device) }
 }
