@@ -10,8 +10,11 @@
 //!
 //! Modules import downwards only: `command` > `pipeline` > `aggregate`, `render` > `http` > `stream` > `source` > `probe`.
 
+pub mod aggregate;
 pub mod args;
 pub mod command;
+pub mod http;
+pub mod pipeline;
 pub mod probe;
 pub mod progress;
 pub mod render;

@@ -13,7 +13,6 @@ use crate::stream::reassembly::{Piece, Reassembly};
 use crate::stream::{Endpoint, Origin, Part};
 
 /// What all connections share.
-#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) wanted: Wanted,
     pub(super) redactor: Redactor,

@@ -1,6 +1,6 @@
 //! What is kept of a head: the elements that rows and reports show, redacted.
 
-use super::api_version::ApiVersion;
+use super::api_version::{ApiVersion, Source};
 use super::auth::Auth;
 use super::raw::{Field, Line, Raw};
 use super::redact::Redactor;
@@ -48,7 +48,7 @@ pub struct Head {
     user_agent: Option<Text>,
     content_type: Option<Text>,
     request_id: Option<Text>,
-    api_version: Option<Text>,
+    api_version: Option<(Text, Source)>,
     /// Kind of credentials, of a request.
     pub auth: Auth,
     columns: Vec<Option<Text>>,
@@ -107,10 +107,11 @@ impl Head {
             head.field(field, direction, redactor);
             version.observe(field.name, field.value);
         }
-        if let Some((value, _)) = version.value() {
-            head.api_version = Some(head.push(|text| {
+        if let Some((value, source)) = version.get() {
+            let text = head.push(|text| {
                 redactor.field_value(b"api-version", value, text);
-            }));
+            });
+            head.api_version = Some((text, source));
         }
         head.keep_columns(raw, direction, wanted, redactor);
         if wanted.all {
@@ -222,9 +223,10 @@ impl Head {
         self.text(self.request_id)
     }
 
-    /// Version of the API.
-    pub fn api_version(&self) -> Option<&[u8]> {
-        self.text(self.api_version)
+    /// Version of the API, and where it stood.
+    pub fn api_version(&self) -> Option<(&[u8], Source)> {
+        let (text, source) = self.api_version?;
+        Some((self.text(Some(text))?, source))
     }
 
     /// The wanted column at `index`, if the head has it.

@@ -3,7 +3,7 @@
 
 pub mod catalog;
 pub mod needs;
-mod programs;
+pub mod programs;
 pub mod sock_http;
 
 use std::os::fd::OwnedFd;

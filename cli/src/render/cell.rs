@@ -15,6 +15,8 @@ pub enum Cell<'a> {
     Ratio(f64),
     /// Any other real number, printed with three decimals. Not a number counts as absent.
     Decimal(f64),
+    /// Yes or no: a JSON boolean, `true` or `false` elsewhere.
+    Bool(bool),
     /// A duration in nanoseconds, printed in milliseconds with three decimals, rounded.
     Millis(u64),
     /// Nanoseconds since 1970-01-01 UTC, printed as RFC 3339 with microseconds.

@@ -45,6 +45,7 @@ fn push_cell(out: &mut Vec<u8>, clock: &mut Clock, cell: Cell<'_>) {
         Cell::Number(number) => push_number(out, number),
         Cell::Ratio(ratio) => push_fixed::<4>(out, ratio),
         Cell::Decimal(decimal) => push_fixed::<3>(out, decimal),
+        Cell::Bool(yes) => out.extend_from_slice(if yes { b"true" } else { b"false" }),
         Cell::Millis(ns) => push_millis(out, ns),
         Cell::Time(ns) => push_time(out, clock, ns),
         Cell::Address(address) => {

@@ -165,8 +165,9 @@ impl Random {
     fn cell<'a>(&mut self, values: &'a [Vec<u8>]) -> Cell<'a> {
         const FLAGS: [&[&str]; 3] = [&[], &["open"], &["truncated", "gap"]];
         let any = self.next() >> self.below(64);
-        match self.below(12) {
+        match self.below(13) {
             0 => Cell::Null,
+            10 => Cell::Bool(self.below(2) == 1),
             1 => Cell::Number(any),
             2 => Cell::Ratio(self.below(10_001) as f64 / 10_000.0),
             3 => Cell::Decimal((self.below(1_000_000) as f64 - 500_000.0) / 1000.0),
@@ -199,6 +200,7 @@ fn to_json(cell: Cell<'_>) -> Value {
         Cell::Null => Value::Null,
         Cell::Text(bytes) => text_to_json(bytes),
         Cell::Number(number) => json!(number),
+        Cell::Bool(yes) => json!(yes),
         Cell::Ratio(value) | Cell::Decimal(value) => json!(value),
         Cell::Millis(ns) => json!(((ns + 500) / 1000) as f64 / 1000.0),
         Cell::Time(ns) => json!(time(ns)),
@@ -248,6 +250,7 @@ fn to_csv(cell: Cell<'_>) -> Vec<u8> {
         Cell::Null => Vec::new(),
         Cell::Text(bytes) => bytes.to_vec(),
         Cell::Number(number) => number.to_string().into_bytes(),
+        Cell::Bool(yes) => yes.to_string().into_bytes(),
         Cell::Ratio(value) => format!("{value:.4}").into_bytes(),
         Cell::Decimal(value) => format!("{value:.3}").into_bytes(),
         Cell::Millis(ns) => format!("{:.3}", ((ns + 500) / 1000) as f64 / 1000.0).into_bytes(),

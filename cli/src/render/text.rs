@@ -57,6 +57,7 @@ pub(super) fn push_cell(out: &mut Vec<u8>, clock: &mut Clock, cell: Cell<'_>) {
         Cell::Number(number) => push_number(out, number),
         Cell::Ratio(ratio) => push_fixed::<4>(out, ratio),
         Cell::Decimal(decimal) => push_fixed::<3>(out, decimal),
+        Cell::Bool(yes) => out.extend_from_slice(if yes { b"true" } else { b"false" }),
         Cell::Millis(ns) => push_millis(out, ns),
         Cell::Time(ns) => clock.push(out, ns),
         Cell::Address(address) => push_address(out, address),

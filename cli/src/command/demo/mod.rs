@@ -11,3 +11,77 @@ mod lcg;
 mod message;
 mod stop;
 mod traffic;
+
+use std::cell::RefCell;
+
+use self::api::Api;
+use self::clients::{Clients, Sent};
+use super::capture::{Capture, ExchangeColumns};
+use super::live::{Live, commit};
+use super::{Outcome, plan};
+use crate::args;
+use crate::http::head::Wanted;
+use crate::http::selection::Selection;
+use crate::http::tracker::Tracker;
+use crate::probe::sock_http::Settings;
+use crate::progress::Notes;
+use crate::render::{self, Format, Options, Output};
+
+/// What a table of the demo shows: enough to see what ehl is for, and not wider than a terminal.
+const TABLE_COLUMNS: [&str; 9] =
+    ["time", "method", "path", "status", "response_time_ms", "duration_ms", "api_version", "auth", "user_agent"];
+
+/// Starts the API and its clients, and captures them.
+pub(super) fn run(args: &args::Demo) -> anyhow::Result<Outcome> {
+    let notes = Notes { quiet: args.quiet };
+    let api = match args.port {
+        Some(port) => Api::start_on(port)?,
+        None => Api::start()?,
+    };
+    let watch = plan::Watch {
+        settings: Settings {
+            interfaces: Vec::new(),
+            ports: vec![api.port()..=api.port()],
+            networks: Vec::new(),
+            ring_bytes: 1 << 20,
+            measure: false,
+        },
+        run_time: args.run_time.0,
+        count: None,
+    };
+    let columns = ExchangeColumns::new(&[]);
+    let schema = columns.schema();
+    let format = plan::format(args.format);
+    let typed: Vec<_> = if format == Format::Table { TABLE_COLUMNS.map(str::to_owned).to_vec() } else { Vec::new() };
+    let options = Options { color: plan::is_coloured(args.color, false), columns: Some(columns.select(&schema, &typed)?), ..Options::default() };
+    let output = Output::stdout()?;
+    let mut capture = Capture::new(render::renderer(format, &schema, &options, Box::new(output.writer())), columns);
+    notes.note(format_args!("an API on port {} of the loopback interface, and its clients, for {}", api.port(), humantime::format_duration(watch.run_time)));
+    let clients: RefCell<Option<Clients>> = RefCell::new(None);
+    let mut sent: Option<Sent> = None;
+    let live = Live {
+        watch: &watch,
+        selection: Selection::default(),
+        tracker: Tracker::new(Wanted::default(), plan::redactor(args::Redact::Mask)),
+        notes,
+        verbose: false,
+        attached: &mut || {
+            *clients.borrow_mut() = Some(Clients::start(&api)?);
+            Ok(())
+        },
+        stopping: &mut || {
+            if let Some(clients) = clients.borrow_mut().take() {
+                sent = Some(clients.stop()?);
+            }
+            Ok(())
+        },
+    };
+    let summary = live.run(&mut capture)?;
+    commit(output)?;
+    drop(api);
+    if let Some(sent) = sent {
+        notes.note(format_args!("the clients had {} exchanges; {} of them are above", sent.total(), summary.accounting.rows));
+    }
+    notes.note("next: `ehl capture --port 8080 --for 30s` for your own API, `ehl top-headers` for what is in its headers, `man ehl-capture` for the rest");
+    Ok(Outcome::Done)
+}

@@ -28,6 +28,7 @@ impl<'a> Key<'a> {
             Cell::Null | Cell::Flags([]) => Key::Absent,
             Cell::Text(text) => Key::Text(text),
             Cell::Number(number) | Cell::Millis(number) => Key::Down(number),
+            Cell::Bool(yes) => Key::Down(yes.into()),
             Cell::Ratio(value) | Cell::Decimal(value) => Key::DownReal(value),
             Cell::Time(ns) => Key::Time(ns),
             Cell::Address(address) => Key::Address(address),

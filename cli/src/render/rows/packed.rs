@@ -16,6 +16,8 @@ const IPV4: u8 = 7;
 const IPV6: u8 = 8;
 const FLAGS: u8 = 9;
 const VALUES: u8 = 10;
+const NO: u8 = 11;
+const YES: u8 = 12;
 
 /// Appends a cell: a byte for its kind, then as few bytes as it takes.
 pub(super) fn push_cell(out: &mut Vec<u8>, known: &mut Flags, cell: Cell<'_>) {
@@ -28,6 +30,7 @@ pub(super) fn push_cell(out: &mut Vec<u8>, known: &mut Flags, cell: Cell<'_>) {
         Cell::Number(number) => push_tagged(out, NUMBER, number),
         Cell::Ratio(value) => push_float(out, RATIO, value),
         Cell::Decimal(value) => push_float(out, DECIMAL, value),
+        Cell::Bool(yes) => out.push(if yes { YES } else { NO }),
         Cell::Millis(ns) => push_tagged(out, MILLIS, ns),
         Cell::Time(ns) => push_tagged(out, TIME, ns),
         Cell::Address(IpAddr::V4(address)) => {
@@ -175,6 +178,8 @@ impl<'a> Iterator for Reader<'a> {
             NUMBER => Cell::Number(self.varint()),
             RATIO => Cell::Ratio(f64::from_le_bytes(self.array())),
             DECIMAL => Cell::Decimal(f64::from_le_bytes(self.array())),
+            NO => Cell::Bool(false),
+            YES => Cell::Bool(true),
             MILLIS => Cell::Millis(self.varint()),
             TIME => Cell::Time(self.varint()),
             IPV4 => Cell::Address(Ipv4Addr::from(self.array::<4>()).into()),

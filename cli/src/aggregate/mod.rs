@@ -1,0 +1,3 @@
+//! Reports over many exchanges, in bounded memory.
+
+pub mod elements;

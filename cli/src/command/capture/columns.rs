@@ -1,0 +1,177 @@
+//! The columns of an exchange's row, in the order that is an interface, and those that `--columns` adds.
+
+use std::collections::HashMap;
+use std::io;
+
+use crate::args::HeaderName;
+use crate::http::exchange::Exchange;
+use crate::http::head::Head;
+use crate::render::{Cell, Column, ColumnError, Schema};
+use crate::stream::Origin;
+
+const PROBE: &[u8] = b"sock-http";
+
+/// Name, width and alignment of a fixed column, and whether it is shown by default.
+struct Fixed(&'static str, u16, Side, bool);
+
+#[derive(Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+}
+
+const FIXED: [Fixed; 25] = [
+    Fixed("time", 27, Side::Left, true),
+    Fixed("probe", 10, Side::Left, true),
+    Fixed("pid", 7, Side::Right, true),
+    Fixed("comm", 15, Side::Left, true),
+    Fixed("src", 15, Side::Left, true),
+    Fixed("src_port", 8, Side::Right, true),
+    Fixed("dst", 15, Side::Left, true),
+    Fixed("dst_port", 8, Side::Right, true),
+    Fixed("http_version", 12, Side::Left, true),
+    Fixed("method", 7, Side::Left, true),
+    Fixed("host", 24, Side::Left, true),
+    Fixed("path", 36, Side::Left, true),
+    Fixed("status", 6, Side::Right, true),
+    Fixed("response_time_ms", 16, Side::Right, true),
+    Fixed("duration_ms", 11, Side::Right, true),
+    Fixed("request_bytes", 13, Side::Right, true),
+    Fixed("response_bytes", 14, Side::Right, true),
+    Fixed("content_type", 24, Side::Left, true),
+    Fixed("api_version", 11, Side::Left, true),
+    Fixed("auth", 8, Side::Left, true),
+    Fixed("user_agent", 24, Side::Left, true),
+    Fixed("request_id", 24, Side::Left, true),
+    Fixed("flags", 12, Side::Left, true),
+    Fixed("interface", 12, Side::Left, false),
+    Fixed("api_version_source", 18, Side::Left, false),
+];
+
+/// Columns of this width for each `--header`.
+const HEADER_WIDTH: u16 = 24;
+
+/// The columns of one run.
+pub(in crate::command) struct Columns {
+    headers: Vec<String>,
+    interfaces: HashMap<u32, String>,
+}
+
+impl Columns {
+    /// The fixed columns and one for each header element.
+    pub(in crate::command) fn new(headers: &[HeaderName]) -> Self {
+        Self { headers: headers.iter().map(header_column).collect(), interfaces: HashMap::new() }
+    }
+
+    /// All columns, the fixed ones first.
+    pub(in crate::command) fn schema(&self) -> Schema {
+        let fixed = FIXED.iter().map(|Fixed(name, width, side, _)| match side {
+            Side::Left => Column::left(*name, *width),
+            Side::Right => Column::right(*name, *width),
+        });
+        let headers = self.headers.iter().map(|name| Column::left(name.clone(), HEADER_WIDTH));
+        Schema { name: "ehl.capture/1", columns: fixed.chain(headers).collect() }
+    }
+
+    /// Places of the columns to print: those of `--columns`, or the default ones, then those of `--header`.
+    pub(in crate::command) fn select(&self, schema: &Schema, typed: &[String]) -> Result<Vec<usize>, ColumnError> {
+        let mut places = if typed.is_empty() {
+            FIXED.iter().enumerate().filter(|(_, Fixed(.., default))| *default).map(|(place, _)| place).collect()
+        } else {
+            schema.select(&typed.join(","))?
+        };
+        let headers = FIXED.len()..FIXED.len() + self.headers.len();
+        places.extend(headers.filter(|place| !typed.iter().any(|name| *name == schema.columns[*place].name)).collect::<Vec<_>>());
+        Ok(places)
+    }
+
+    /// The cells of an exchange, one for each column of the schema.
+    pub(in crate::command) fn row(&mut self, exchange: &Exchange, print: &mut dyn FnMut(&[Cell<'_>]) -> io::Result<()>) -> io::Result<()> {
+        let Exchange { client, server, origin, request, response, request_bytes, response_bytes, flags, .. } = exchange;
+        let (request, response) = (request.as_ref(), response.as_ref());
+        let interface = self.interface(*origin);
+        let version = request.and_then(Head::api_version).or_else(|| response.and_then(Head::api_version));
+        let flag_names = if flags.is_empty() { Vec::new() } else { flags.names() };
+        let pid = match origin {
+            Origin::Process(pid) => Cell::Number(u64::from(*pid)),
+            _ => Cell::Null,
+        };
+        let mut cells = Vec::with_capacity(FIXED.len() + self.headers.len());
+        cells.extend_from_slice(&[
+            Cell::Time(exchange.time_ns()),
+            Cell::Text(PROBE),
+            pid,
+            Cell::Null,
+            Cell::Address(client.ip()),
+            Cell::Number(u64::from(client.port)),
+            Cell::Address(server.ip()),
+            Cell::Number(u64::from(server.port)),
+            http_version(request.or(response)),
+            text(request.and_then(Head::method)),
+            text(request.and_then(Head::host)),
+            text(request.and_then(Head::path)),
+            number(response.and_then(|head| head.status).map(u64::from)),
+            millis(exchange.response_time_ns()),
+            millis(exchange.duration_ns()),
+            number(*request_bytes),
+            number(*response_bytes),
+            text(response.and_then(Head::content_type)),
+            text(version.map(|(version, _)| version)),
+            text(request.map(|head| head.auth.as_str().as_bytes())),
+            text(request.and_then(Head::user_agent)),
+            text(request.and_then(Head::request_id).or_else(|| response.and_then(Head::request_id))),
+            Cell::Flags(&flag_names),
+            text(interface.as_deref().map(str::as_bytes)),
+            text(version.map(|(_, source)| source.as_str().as_bytes())),
+        ]);
+        for column in 0..self.headers.len() {
+            let value = request.and_then(|head| head.column(column)).or_else(|| response.and_then(|head| head.column(column)));
+            cells.push(text(value));
+        }
+        print(&cells)
+    }
+
+    /// The interface's name; its number when it is gone.
+    fn interface(&mut self, origin: Origin) -> Option<String> {
+        let Origin::Interface(index) = origin else { return None };
+        Some(self.interfaces.entry(index).or_insert_with(|| interface_name(index)).clone())
+    }
+}
+
+/// Named as it was typed, or by `header:` when that is the name of another column.
+fn header_column(header: &HeaderName) -> String {
+    let name = header.to_string();
+    if FIXED.iter().any(|Fixed(fixed, ..)| *fixed == name) || name == "type" { format!("header:{name}") } else { name }
+}
+
+fn interface_name(index: u32) -> String {
+    let mut name = [0u8; libc::IF_NAMESIZE];
+    // SAFETY: the buffer has IF_NAMESIZE bytes, as the function wants.
+    let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr().cast()) };
+    if found.is_null() {
+        return index.to_string();
+    }
+    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+    String::from_utf8_lossy(&name[..end]).into_owned()
+}
+
+fn http_version(head: Option<&Head>) -> Cell<'static> {
+    match head.map(|head| head.minor) {
+        Some(0) => Cell::Text(b"1.0"),
+        Some(_) => Cell::Text(b"1.1"),
+        None => Cell::Null,
+    }
+}
+
+fn text(text: Option<&[u8]>) -> Cell<'_> {
+    text.map_or(Cell::Null, Cell::Text)
+}
+
+fn number(number: Option<u64>) -> Cell<'static> {
+    number.map_or(Cell::Null, Cell::Number)
+}
+
+fn millis(ns: Option<u64>) -> Cell<'static> {
+    ns.map_or(Cell::Null, Cell::Millis)
+}
+

@@ -1,0 +1,238 @@
+//! A live run: attach, give up privileges, look every few milliseconds until the deadline, account for everything.
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use ehl_probes_common::counter::Counter;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::guard::{Guard, Signals};
+use super::plan::{Watch, not_http};
+use crate::http::selection::Selection;
+use crate::http::tracker::Tracker;
+use crate::pipeline::{Pipeline, Report};
+use crate::probe::{Attached, Counters, needs, programs::Programs, sock_http};
+use crate::progress::{Notes, Progress, accounting_line};
+use crate::render::{Accounting, NotHttp, ProbeCost, Run, StopReason, Summary};
+use crate::source::ring::Ring;
+
+/// How often the ring buffer is looked at: long enough that the traced host does not notice, short enough that 8 MiB do
+/// not fill up.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Records taken before stop conditions are looked at again.
+const BATCH: usize = 64 * 1024;
+
+/// A report that is told of the start and the end.
+pub(super) trait Session: Report {
+    /// The probe is attached.
+    fn start(&mut self, run: &Run) -> io::Result<()>;
+    /// The run is over: prints what is left and returns how many rows there are, and how many were beyond the limit.
+    fn finish(&mut self, summary: &mut Summary) -> io::Result<()>;
+}
+
+/// What a run is to do.
+pub(super) struct Live<'a> {
+    pub(super) watch: &'a Watch,
+    pub(super) selection: Selection,
+    pub(super) tracker: Tracker,
+    pub(super) notes: Notes,
+    pub(super) verbose: bool,
+    /// Called once the probe is attached.
+    pub(super) attached: &'a mut dyn FnMut() -> anyhow::Result<()>,
+    /// Called when the time is over, before the probe is detached.
+    pub(super) stopping: &'a mut dyn FnMut() -> anyhow::Result<()>,
+}
+
+const PROBE: &str = "sock-http";
+
+impl Live<'_> {
+    /// Runs to the deadline, a signal, `--count` or a closed pipe.
+    pub(super) fn run(self, session: &mut dyn Session) -> anyhow::Result<Summary> {
+        let signals = Signals::catch()?;
+        let Attached { links, records, counters, programs } = sock_http::attach(&self.watch.settings)?;
+        needs::drop_all()?;
+        let run = self.describe()?;
+        if self.verbose {
+            self.notes.note(format_args!("attached {PROBE}: {}", run.attached.join("; ")));
+        }
+        let requested_early = signals.is_requested();
+        let guard = Guard::hold(links, self.watch.run_time, signals)?;
+        if requested_early {
+            guard.release();
+        }
+        let progress = Progress::new(self.notes.quiet, self.watch.run_time);
+        let mut outcome = session.start(&run).map(|()| StopReason::Deadline);
+        if outcome.is_ok() {
+            (self.attached)()?;
+        }
+        let source = Ring::new(records, monotonic_to_unix_ns());
+        let mut pipeline = Pipeline::new(source, self.tracker, self.selection, self.watch.count, session_as_report(session));
+        if outcome.is_ok() {
+            outcome = watch(&mut pipeline, &guard, &counters, &progress);
+        }
+        (self.stopping)()?;
+        guard.join();
+        if outcome.is_ok() {
+            outcome = drain(&mut pipeline).and(outcome);
+        }
+        progress.finish();
+        let stop_reason = match outcome {
+            Err(ref error) if error.kind() == io::ErrorKind::BrokenPipe => StopReason::ClosedPipe,
+            other => other?,
+        };
+        let mut summary =
+            Summary { ended_at_ns: unix_ns(), stop_reason, accounting: account(&pipeline, &counters, &programs)? };
+        drop(pipeline);
+        if stop_reason != StopReason::ClosedPipe {
+            match session.finish(&mut summary) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => summary.stop_reason = StopReason::ClosedPipe,
+                other => other?,
+            }
+        }
+        self.tell(&summary, &counters);
+        Ok(summary)
+    }
+
+    fn describe(&self) -> anyhow::Result<Run> {
+        let uname = rustix::system::uname();
+        Ok(Run {
+            host: uname.nodename().to_string_lossy().into_owned(),
+            kernel: uname.release().to_string_lossy().into_owned(),
+            probe: PROBE,
+            attached: self.watch.describe(),
+            started_at_ns: unix_ns(),
+        })
+    }
+
+    /// What a person wants to know besides the rows.
+    fn tell(&self, summary: &Summary, counters: &Counters) {
+        let accounting = &summary.accounting;
+        if accounting.lost > 0 {
+            self.notes.warn(accounting_line(accounting));
+            self.notes.warn("events were lost: rows are missing; a larger --ring-size, --port or --net helps");
+        } else if summary.stop_reason != StopReason::ClosedPipe {
+            self.notes.note(accounting_line(accounting));
+        }
+        if accounting.exchanges == 0 {
+            self.tell_nothing(&accounting.not_http, counters);
+        } else if accounting.rows == 0 && accounting.filtered > 0 {
+            self.notes.note(format_args!("{} exchanges were seen, and none matched the selection", accounting.filtered));
+        }
+    }
+
+    /// Empty output must not look like no traffic.
+    fn tell_nothing(&self, not_http: &NotHttp, counters: &Counters) {
+        let attached = self.watch.describe().join("; ");
+        let segments = counters.read().map_or(0, |counts| counts.of(Counter::Segments));
+        self.notes.note(format_args!("no HTTP/1 exchange was seen; {PROBE} watched {attached}, and saw {segments} TCP segments with payload"));
+        let NotHttp { tls, http2, proxy, other } = *not_http;
+        if tls > 0 {
+            self.notes.note(format_args!("{tls} segments were TLS: {PROBE} cannot look inside; that takes ssl-uprobe, which this version does not have"));
+        }
+        if http2 > 0 {
+            self.notes.note(format_args!("{http2} segments were HTTP/2, which this version does not decode"));
+        }
+        if proxy > 0 {
+            self.notes.note(format_args!("{proxy} segments started with a PROXY protocol header"));
+        }
+        if other > 0 {
+            self.notes.note(format_args!("{other} segments were something other than HTTP, TLS or PROXY"));
+        }
+        if segments == 0 {
+            self.notes.note("is there traffic, on these ports and in this network namespace? ehl sees no other namespaces, Unix sockets or QUIC");
+        }
+    }
+}
+
+fn session_as_report(session: &mut dyn Session) -> &mut dyn Report {
+    session
+}
+
+/// Until the probe is detached, or there is a reason to detach it.
+fn watch(pipeline: &mut Pipeline<'_, Ring>, guard: &Guard, counters: &Counters, progress: &Progress) -> io::Result<StopReason> {
+    loop {
+        progress.beside_rows(|| pipeline.step(BATCH))?;
+        if pipeline.is_satisfied() {
+            return Ok(StopReason::Count);
+        }
+        if guard.is_released() || guard.is_signalled() {
+            return Ok(if guard.is_signalled() { StopReason::Signal } else { StopReason::Deadline });
+        }
+        progress.update(guard.left(), pipeline.rows(), lost(counters));
+        thread::park_timeout(LOOK_EVERY);
+    }
+}
+
+fn lost(counters: &Counters) -> u64 {
+    counters.read().map_or(0, |counts| counts.of(Counter::Lost))
+}
+
+/// What is still in the ring after the probe is detached: nothing new comes, so this ends.
+fn drain(pipeline: &mut Pipeline<'_, Ring>) -> io::Result<StopReason> {
+    while pipeline.step(BATCH)? > 0 {}
+    pipeline.finish()?;
+    Ok(StopReason::Deadline)
+}
+
+fn account(pipeline: &Pipeline<'_, Ring>, counters: &Counters, programs: &Programs) -> anyhow::Result<Accounting> {
+    let kernel = counters.read()?;
+    let counts = pipeline.counts();
+    let submitted = kernel.of(Counter::Submitted);
+    let lost = kernel.of(Counter::Lost);
+    Ok(Accounting {
+        events: submitted + lost,
+        lost,
+        duplicates: kernel.of(Counter::Duplicates),
+        truncated: counts.truncated,
+        undecodable: counts.undecodable + pipeline.found().undecodable as u64,
+        filtered: pipeline.filtered(),
+        unpaired_requests: counts.unpaired_requests,
+        unpaired_responses: counts.unpaired_responses,
+        rows: pipeline.rows(),
+        submitted,
+        exchanges: counts.exchanges - pipeline.beyond_count(),
+        rows_beyond_max: 0,
+        evicted: counts.evicted,
+        not_http: not_http(&kernel),
+        probe_cost: programs.cost().map(|cost| ProbeCost { run_count: cost.run_count, run_time_ns: cost.run_time_ns }),
+    })
+}
+
+fn unix_ns() -> u64 {
+    ns(ClockId::Realtime)
+}
+
+fn monotonic_to_unix_ns() -> u64 {
+    unix_ns().wrapping_sub(ns(ClockId::Monotonic))
+}
+
+fn ns(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// The exit-deciding part of a finished run.
+pub(super) fn gate(summary: &Summary, gates: &crate::args::Gates, notes: Notes) -> super::Outcome {
+    let accounting = &summary.accounting;
+    if gates.fail_on_loss && accounting.lost > 0 {
+        notes.warn(format_args!("{} events were lost (--fail-on-loss)", accounting.lost));
+        return super::Outcome::Lost;
+    }
+    match gates.expect_min {
+        Some(expected) if accounting.rows < expected => {
+            notes.warn(format_args!("{} rows, {expected} expected (--expect-min)", accounting.rows));
+            super::Outcome::TooFew
+        }
+        _ => super::Outcome::Done,
+    }
+}
+
+/// Writes the output for good; a closed pipe is no failure.
+pub(super) fn commit(output: crate::render::Output) -> anyhow::Result<()> {
+    match output.commit() {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("the result is not complete"),
+    }
+}
