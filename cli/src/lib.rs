@@ -10,5 +10,4 @@
 //!
 //! Modules import downwards only: `command` > `pipeline` > `aggregate`, `render` > `http` > `stream` > `source` > `probe`.
 
-
-
+pub mod http;

@@ -1,0 +1,3 @@
+//! What HTTP messages say: parsed from streams of bytes, and redacted before anything leaves this module.
+
+pub mod redact;
