@@ -1,3 +1,4 @@
 //! What HTTP messages say: parsed from streams of bytes, and redacted before anything leaves this module.
 
+pub mod auth;
 pub mod redact;

@@ -199,3 +199,8 @@ fn whole(token: &[u8], out: &mut Vec<u8>) -> bool {
 pub(super) fn holds_secret(value: &[u8]) -> bool {
     text(b"", value, Form::Text, &mut Vec::new())
 }
+
+/// Whether a field or parameter of this name holds an API key.
+pub(super) fn is_api_key_name(name: &[u8]) -> bool {
+    names::is_key(name)
+}

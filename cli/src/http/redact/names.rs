@@ -196,6 +196,16 @@ fn contains_word(list: &str, word: &[u8]) -> bool {
     list.split(' ').any(|known| known.as_bytes() == word)
 }
 
+/// Whether a name is that of an API key: `X-Api-Key`, `Ocp-Apim-Subscription-Key`, `dd-application-key`.
+pub(super) fn is_key(name: &[u8]) -> bool {
+    FoldedName::of(name).is_some_and(|folded| {
+        let letters = folded.letters();
+        letters.ends_with(b"key")
+            && letters.len() > 3
+            && by_ending(letters, &folded) == Some(Kind::Secret)
+    })
+}
+
 /// Whether a counter's value is one: a number, a duration (`6m0s`), a time, a list with parameters
 /// (`150000;w=60`).
 pub(super) fn is_count(value: &[u8]) -> bool {
