@@ -47,8 +47,6 @@ pub fn attach(settings: &Settings) -> Result<Attached, Error> {
         sockets.push(watch(program, index)?);
     }
     let info = program.info().map_err(|error| failed(&format!("its program cannot be looked at: {error}")))?;
-        eprintln!("verified {:?} size {:?} jit {}", info.verified_instruction_count(), info.size_translated(), info.size_jitted());
-    }
     let missing = || failed("the object lacks a map");
     Ok(Attached {
         links: Links { _sockets: sockets },
