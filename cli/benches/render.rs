@@ -5,9 +5,7 @@ use std::io::{self, Write as _};
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
-use ehl::render::{
-    Accounting, Cell, Column, Format, Options, Renderer, Run, Schema, StopReason, Summary, renderer,
-};
+use ehl::render::{Accounting, Cell, Column, Format, Options, Renderer, Run, Schema, StopReason, Summary, renderer};
 
 const ROWS: u64 = 1_000_000;
 const COLUMNS: [&str; 23] = [
@@ -38,21 +36,14 @@ const COLUMNS: [&str; 23] = [
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
-    for (name, format) in [
-        ("csv", Format::Csv),
-        ("ndjson", Format::Ndjson),
-        ("table", Format::Table),
-    ] {
+    for (name, format) in [("csv", Format::Csv), ("ndjson", Format::Ndjson), ("table", Format::Table)] {
         let mut renderer = renderer(format, &schema(), &Options::default(), Box::new(io::sink()));
         let seconds = print(&mut *renderer, ROWS)?;
         writeln!(out, "{name:8} {:>10.0} rows/s", ROWS as f64 / seconds)?;
     }
     let before = peak_resident_kib()?;
     let rows = 100_000;
-    let options = Options {
-        sort: Some(13),
-        ..Options::default()
-    };
+    let options = Options { sort: Some(13), ..Options::default() };
     let mut json = renderer(Format::Json, &schema(), &options, Box::new(io::sink()));
     json.start(&Run::default())?;
     let start = Instant::now();
@@ -81,10 +72,7 @@ fn print(renderer: &mut dyn Renderer, rows: u64) -> io::Result<f64> {
 }
 
 fn schema() -> Schema {
-    Schema {
-        name: "ehl.capture/1",
-        columns: COLUMNS.map(|name| Column::left(name, 12)).to_vec(),
-    }
+    Schema { name: "ehl.capture/1", columns: COLUMNS.map(|name| Column::left(name, 12)).to_vec() }
 }
 
 fn row(number: u64) -> [Cell<'static>; 23] {
@@ -117,22 +105,11 @@ fn row(number: u64) -> [Cell<'static>; 23] {
 }
 
 fn summary() -> Summary {
-    Summary {
-        ended_at_ns: 0,
-        stop_reason: StopReason::Deadline,
-        accounting: Accounting::default(),
-    }
+    Summary { ended_at_ns: 0, stop_reason: StopReason::Deadline, accounting: Accounting::default() }
 }
 
 fn peak_resident_kib() -> io::Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap_or_default();
-    Ok(line
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap_or_default())
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    Ok(line.trim().trim_end_matches(" kB").parse().unwrap_or_default())
 }

@@ -21,20 +21,11 @@ impl Progress {
     /// A bar for a run of at most `limit`; hidden when `quiet` or when stderr is not a terminal.
     pub fn new(quiet: bool, limit: Duration) -> Self {
         let is_shown = !quiet && io::stderr().is_terminal();
-        let target = if is_shown {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
+        let target = if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(millis(limit)), target);
-        let style =
-            ProgressStyle::with_template("{bar:24} {msg}").expect("the template is a constant");
+        let style = ProgressStyle::with_template("{bar:24} {msg}").expect("the template is a constant");
         bar.set_style(style.progress_chars("=> "));
-        Self {
-            bar,
-            limit,
-            shares_terminal: is_shown && io::stdout().is_terminal(),
-        }
+        Self { bar, limit, shares_terminal: is_shown && io::stdout().is_terminal() }
     }
 
     /// Shows how far the run is. Cheap enough for every batch: it is drawn a few times a second.
@@ -43,8 +34,7 @@ impl Progress {
             return;
         }
         self.bar.set_message(message(left, rows, lost));
-        self.bar
-            .set_position(millis(self.limit.saturating_sub(left)));
+        self.bar.set_position(millis(self.limit.saturating_sub(left)));
     }
 
     /// Takes the bar away while `print` writes a note to stderr.
@@ -54,11 +44,7 @@ impl Progress {
 
     /// Takes the bar away while `print` writes rows to stdout, if that is a terminal too.
     pub fn beside_rows<R>(&self, print: impl FnOnce() -> R) -> R {
-        if self.shares_terminal {
-            self.bar.suspend(print)
-        } else {
-            print()
-        }
+        if self.shares_terminal { self.bar.suspend(print) } else { print() }
     }
 
     /// Takes the bar away for good.
@@ -78,17 +64,8 @@ fn millis(duration: Duration) -> u64 {
 }
 
 fn message(left: Duration, rows: u64, lost: u64) -> String {
-    let left = Duration::from_secs(
-        left.as_millis()
-            .div_ceil(1000)
-            .try_into()
-            .unwrap_or(u64::MAX),
-    );
-    format!(
-        "{} left, {}, {lost} lost",
-        humantime::format_duration(left),
-        counted(rows, "row")
-    )
+    let left = Duration::from_secs(left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+    format!("{} left, {}, {lost} lost", humantime::format_duration(left), counted(rows, "row"))
 }
 
 /// Lines for people on stderr, each with `ehl: ` before it.
@@ -137,13 +114,7 @@ pub fn accounting_line(accounting: &Accounting) -> String {
         exchanges,
         rows_beyond_max,
         evicted,
-        not_http:
-            NotHttp {
-                tls,
-                http2,
-                proxy,
-                other,
-            },
+        not_http: NotHttp { tls, http2, proxy, other },
         probe_cost,
     } = accounting;
     let mut line = counted(*rows, "row");
@@ -170,15 +141,8 @@ pub fn accounting_line(accounting: &Accounting) -> String {
             line += &format!(", {count} {what}");
         }
     }
-    if let Some(ProbeCost {
-        run_count,
-        run_time_ns,
-    }) = probe_cost
-    {
-        line += &format!(
-            "; probe ran {run_count} times in {:?}",
-            Duration::from_nanos(*run_time_ns)
-        );
+    if let Some(ProbeCost { run_count, run_time_ns }) = probe_cost {
+        line += &format!("; probe ran {run_count} times in {:?}", Duration::from_nanos(*run_time_ns));
     }
     line
 }
@@ -194,21 +158,9 @@ mod tests {
 
     #[test]
     fn a_quiet_run_is_told_in_few_words() {
-        let accounting = Accounting {
-            events: 340,
-            rows: 12,
-            exchanges: 12,
-            submitted: 340,
-            ..Accounting::default()
-        };
-        assert_eq!(
-            accounting_line(&accounting),
-            "12 rows from 12 exchanges, 340 events, 0 lost"
-        );
-        assert_eq!(
-            accounting_line(&Accounting::default()),
-            "0 rows, 0 events, 0 lost"
-        );
+        let accounting = Accounting { events: 340, rows: 12, exchanges: 12, submitted: 340, ..Accounting::default() };
+        assert_eq!(accounting_line(&accounting), "12 rows from 12 exchanges, 340 events, 0 lost");
+        assert_eq!(accounting_line(&Accounting::default()), "0 rows, 0 events, 0 lost");
     }
 
     #[test]
@@ -227,16 +179,8 @@ mod tests {
             exchanges: 1,
             rows_beyond_max: 10,
             evicted: 11,
-            not_http: NotHttp {
-                tls: 12,
-                http2: 13,
-                proxy: 14,
-                other: 15,
-            },
-            probe_cost: Some(ProbeCost {
-                run_count: 16,
-                run_time_ns: 1_234_000,
-            }),
+            not_http: NotHttp { tls: 12, http2: 13, proxy: 14, other: 15 },
+            probe_cost: Some(ProbeCost { run_count: 16, run_time_ns: 1_234_000 }),
         };
         let expected = "1 row from 1 exchange, 21 events, 3 lost, 10 rows beyond --max-rows, 7 filtered out, 5 truncated, \
                         8 requests without response, 9 responses without request, 4 duplicates, 6 undecodable, \
@@ -248,18 +192,12 @@ mod tests {
     #[test]
     fn a_note_is_one_harmless_line() {
         let text = "cannot read a\n\x1b]0;t\x07b: bad pattern `\\d+(`";
-        assert_eq!(
-            line(text),
-            b"ehl: cannot read a\\n\\x1b]0;t\\x07b: bad pattern `\\d+(`\n"
-        );
+        assert_eq!(line(text), b"ehl: cannot read a\\n\\x1b]0;t\\x07b: bad pattern `\\d+(`\n");
     }
 
     #[test]
     fn the_bar_says_time_left_rows_and_losses() {
-        assert_eq!(
-            message(Duration::from_millis(61_200), 1, 0),
-            "1m 2s left, 1 row, 0 lost"
-        );
+        assert_eq!(message(Duration::from_millis(61_200), 1, 0), "1m 2s left, 1 row, 0 lost");
         assert_eq!(message(Duration::ZERO, 20, 3), "0s left, 20 rows, 3 lost");
     }
 }

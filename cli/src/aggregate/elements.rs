@@ -197,7 +197,8 @@ impl Counts {
         for value in self.values.values() {
             *by_display.entry(&value.display).or_default() += value.count;
         }
-        let mut values: Vec<_> = by_display.into_iter().map(|(display, count)| (display, count, count as f64 / self.total as f64)).collect();
+        let mut values: Vec<_> =
+            by_display.into_iter().map(|(display, count)| (display, count, count as f64 / self.total as f64)).collect();
         values.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         values.truncate(top);
         values

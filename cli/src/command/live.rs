@@ -50,29 +50,30 @@ const PROBE: &str = "sock-http";
 impl Live<'_> {
     /// Runs to the deadline, a signal, `--count` or a closed pipe.
     pub(super) fn run(self, session: &mut dyn Session) -> anyhow::Result<Summary> {
+        let Live { watch: wanted, selection, tracker, notes, verbose, attached, stopping } = self;
         let signals = Signals::catch()?;
-        let Attached { links, records, counters, programs } = sock_http::attach(&self.watch.settings)?;
+        let Attached { links, records, counters, programs } = sock_http::attach(&wanted.settings)?;
         needs::drop_all()?;
-        let run = self.describe()?;
-        if self.verbose {
-            self.notes.note(format_args!("attached {PROBE}: {}", run.attached.join("; ")));
+        let run = describe(wanted);
+        if verbose {
+            notes.note(format_args!("attached {PROBE}: {}", run.attached.join("; ")));
         }
         let requested_early = signals.is_requested();
-        let guard = Guard::hold(links, self.watch.run_time, signals)?;
+        let guard = Guard::hold(links, wanted.run_time, signals)?;
         if requested_early {
             guard.release();
         }
-        let progress = Progress::new(self.notes.quiet, self.watch.run_time);
+        let progress = Progress::new(notes.quiet, wanted.run_time);
         let mut outcome = session.start(&run).map(|()| StopReason::Deadline);
         if outcome.is_ok() {
-            (self.attached)()?;
+            attached()?;
         }
         let source = Ring::new(records, monotonic_to_unix_ns());
-        let mut pipeline = Pipeline::new(source, self.tracker, self.selection, self.watch.count, session_as_report(session));
+        let mut pipeline = Pipeline::new(source, tracker, selection, wanted.count, session_as_report(session));
         if outcome.is_ok() {
             outcome = watch(&mut pipeline, &guard, &counters, &progress);
         }
-        (self.stopping)()?;
+        stopping()?;
         guard.join();
         if outcome.is_ok() {
             outcome = drain(&mut pipeline).and(outcome);
@@ -82,8 +83,7 @@ impl Live<'_> {
             Err(ref error) if error.kind() == io::ErrorKind::BrokenPipe => StopReason::ClosedPipe,
             other => other?,
         };
-        let mut summary =
-            Summary { ended_at_ns: unix_ns(), stop_reason, accounting: account(&pipeline, &counters, &programs)? };
+        let mut summary = Summary { ended_at_ns: unix_ns(), stop_reason, accounting: account(&pipeline, &counters, &programs)? };
         drop(pipeline);
         if stop_reason != StopReason::ClosedPipe {
             match session.finish(&mut summary) {
@@ -91,58 +91,61 @@ impl Live<'_> {
                 other => other?,
             }
         }
-        self.tell(&summary, &counters);
+        tell(wanted, notes, &summary, &counters);
         Ok(summary)
     }
+}
 
-    fn describe(&self) -> anyhow::Result<Run> {
-        let uname = rustix::system::uname();
-        Ok(Run {
-            host: uname.nodename().to_string_lossy().into_owned(),
-            kernel: uname.release().to_string_lossy().into_owned(),
-            probe: PROBE,
-            attached: self.watch.describe(),
-            started_at_ns: unix_ns(),
-        })
+/// Who and where we are.
+fn describe(watch: &Watch) -> Run {
+    let uname = rustix::system::uname();
+    Run {
+        host: uname.nodename().to_string_lossy().into_owned(),
+        kernel: uname.release().to_string_lossy().into_owned(),
+        probe: PROBE,
+        attached: watch.describe(),
+        started_at_ns: unix_ns(),
     }
+}
 
-    /// What a person wants to know besides the rows.
-    fn tell(&self, summary: &Summary, counters: &Counters) {
-        let accounting = &summary.accounting;
-        if accounting.lost > 0 {
-            self.notes.warn(accounting_line(accounting));
-            self.notes.warn("events were lost: rows are missing; a larger --ring-size, --port or --net helps");
-        } else if summary.stop_reason != StopReason::ClosedPipe {
-            self.notes.note(accounting_line(accounting));
-        }
-        if accounting.exchanges == 0 {
-            self.tell_nothing(&accounting.not_http, counters);
-        } else if accounting.rows == 0 && accounting.filtered > 0 {
-            self.notes.note(format_args!("{} exchanges were seen, and none matched the selection", accounting.filtered));
-        }
+/// What a person wants to know besides the rows.
+fn tell(watch: &Watch, notes: Notes, summary: &Summary, counters: &Counters) {
+    let accounting = &summary.accounting;
+    if accounting.lost > 0 {
+        notes.warn(accounting_line(accounting));
+        notes.warn("events were lost: rows are missing; a larger --ring-size, --port or --net helps");
+    } else if summary.stop_reason != StopReason::ClosedPipe {
+        notes.note(accounting_line(accounting));
     }
+    if accounting.exchanges == 0 {
+        tell_nothing(watch, notes, &accounting.not_http, counters);
+    } else if accounting.rows == 0 && accounting.filtered > 0 {
+        notes.note(format_args!("{} exchanges were seen, and none matched the selection", accounting.filtered));
+    }
+}
 
-    /// Empty output must not look like no traffic.
-    fn tell_nothing(&self, not_http: &NotHttp, counters: &Counters) {
-        let attached = self.watch.describe().join("; ");
-        let segments = counters.read().map_or(0, |counts| counts.of(Counter::Segments));
-        self.notes.note(format_args!("no HTTP/1 exchange was seen; {PROBE} watched {attached}, and saw {segments} TCP segments with payload"));
-        let NotHttp { tls, http2, proxy, other } = *not_http;
-        if tls > 0 {
-            self.notes.note(format_args!("{tls} segments were TLS: {PROBE} cannot look inside; that takes ssl-uprobe, which this version does not have"));
-        }
-        if http2 > 0 {
-            self.notes.note(format_args!("{http2} segments were HTTP/2, which this version does not decode"));
-        }
-        if proxy > 0 {
-            self.notes.note(format_args!("{proxy} segments started with a PROXY protocol header"));
-        }
-        if other > 0 {
-            self.notes.note(format_args!("{other} segments were something other than HTTP, TLS or PROXY"));
-        }
-        if segments == 0 {
-            self.notes.note("is there traffic, on these ports and in this network namespace? ehl sees no other namespaces, Unix sockets or QUIC");
-        }
+/// Empty output must not look like no traffic.
+fn tell_nothing(watch: &Watch, notes: Notes, not_http: &NotHttp, counters: &Counters) {
+    let attached = watch.describe().join("; ");
+    let segments = counters.read().map_or(0, |counts| counts.of(Counter::Segments));
+    notes.note(format_args!("no HTTP/1 exchange was seen; {PROBE} watched {attached}, and saw {segments} TCP segments with payload"));
+    let NotHttp { tls, http2, proxy, other } = *not_http;
+    if tls > 0 {
+        notes.note(format_args!(
+            "{tls} segments were TLS: {PROBE} cannot look inside; that takes ssl-uprobe, which this version does not have"
+        ));
+    }
+    if http2 > 0 {
+        notes.note(format_args!("{http2} segments were HTTP/2, which this version does not decode"));
+    }
+    if proxy > 0 {
+        notes.note(format_args!("{proxy} segments started with a PROXY protocol header"));
+    }
+    if other > 0 {
+        notes.note(format_args!("{other} segments were other than HTTP, TLS or PROXY"));
+    }
+    if segments == 0 {
+        notes.note("is there traffic, on these ports and in this network namespace? ehl sees no other namespaces, Unix sockets or QUIC");
     }
 }
 

@@ -46,7 +46,8 @@ impl Watch {
             named => format!("interface {}", join(named.iter().map(|(name, _)| name.clone()))),
         };
         let ports = (!ports.is_empty()).then(|| format!("port {}", join(ports.iter().map(range))));
-        let networks = (!networks.is_empty()).then(|| format!("net {}", join(networks.iter().map(|(ip, prefix)| format!("{ip}/{prefix}")))));
+        let networks =
+            (!networks.is_empty()).then(|| format!("net {}", join(networks.iter().map(|(ip, prefix)| format!("{ip}/{prefix}")))));
         [Some(interfaces), ports, networks].into_iter().flatten().collect()
     }
 }
@@ -75,11 +76,8 @@ fn interface(name: &str) -> Result<(String, u32), Usage> {
 }
 
 fn interfaces() -> Vec<String> {
-    let mut names: Vec<_> = std::fs::read_dir("/sys/class/net")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect();
+    let mut names: Vec<_> =
+        std::fs::read_dir("/sys/class/net").into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     names.sort();
     names
 }

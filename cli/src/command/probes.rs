@@ -8,8 +8,7 @@ use crate::render::{self, Cell, Column, Format, Options, Output, Run, Schema, St
 
 /// Lists the probes.
 pub(super) fn run(args: &args::Probes) -> anyhow::Result<Outcome> {
-    let mut columns =
-        vec![Column::left("name", 11), Column::left("ready", 24), Column::left("hook", 34), Column::left("sees", 40)];
+    let mut columns = vec![Column::left("name", 11), Column::left("ready", 24), Column::left("hook", 34), Column::left("sees", 40)];
     if args.verbose || args.format == ListFormat::Json {
         columns.extend([Column::left("needs", 40), Column::left("kernel", 6)]);
     }

@@ -46,22 +46,15 @@ impl<'m> ApiVersion<'m> {
     /// Takes a header field into account.
     pub fn observe(&mut self, name: &[u8], value: &'m [u8]) {
         if names_api_version(name) {
-            self.offer(
-                Source::Header,
-                Some(value.trim_ascii()).filter(|version| is_version(version)),
-            );
-        } else if name.eq_ignore_ascii_case(b"accept") || name.eq_ignore_ascii_case(b"content-type")
-        {
+            self.offer(Source::Header, Some(value.trim_ascii()).filter(|version| is_version(version)));
+        } else if name.eq_ignore_ascii_case(b"accept") || name.eq_ignore_ascii_case(b"content-type") {
             self.offer(Source::MediaType, media_type_version(value));
         }
     }
 
     /// Takes a request-target into account.
     pub fn observe_target(&mut self, target: &'m [u8]) {
-        let path_len = target
-            .iter()
-            .position(|byte| matches!(byte, b'?' | b'#'))
-            .unwrap_or(target.len());
+        let path_len = target.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(target.len());
         let (path, query) = target.split_at(path_len);
         self.offer(Source::Query, query_version(query));
         self.offer(Source::Path, path_version(path));
@@ -99,16 +92,11 @@ fn names_api_version(name: &[u8]) -> bool {
 /// `application/json;version=2`, `application/vnd.github.v3+json`.
 fn media_type_version(value: &[u8]) -> Option<&[u8]> {
     value.split(|byte| *byte == b',').find_map(|media_type| {
-        let mut parts = media_type
-            .split(|byte| *byte == b';')
-            .map(<[u8]>::trim_ascii);
+        let mut parts = media_type.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
         let essence = parts.next().unwrap_or_default();
         let parameter = parts.find_map(|parameter| {
             let version = parameter_value(parameter, &["version", "v", "api-version", "ver"])?;
-            let version = version
-                .strip_prefix(b"\"")
-                .and_then(|version| version.strip_suffix(b"\""))
-                .unwrap_or(version);
+            let version = version.strip_prefix(b"\"").and_then(|version| version.strip_suffix(b"\"")).unwrap_or(version);
             (is_numbered(version) && is_version(version)).then_some(version)
         });
         parameter.or_else(|| vendor_version(essence))
@@ -127,30 +115,19 @@ fn vendor_version(essence: &[u8]) -> Option<&[u8]> {
 
 fn query_version(query: &[u8]) -> Option<&[u8]> {
     let parameters = query.get(1..)?.split(|byte| matches!(byte, b'&' | b'#'));
-    let versions = parameters.into_iter().filter_map(|parameter| {
-        parameter_value(parameter, &["api-version", "api_version", "apiversion"])
-    });
+    let versions = parameters.into_iter().filter_map(|parameter| parameter_value(parameter, &["api-version", "api_version", "apiversion"]));
     versions.into_iter().find(|version| is_version(version))
 }
 
 fn parameter_value<'p>(parameter: &'p [u8], names: &[&str]) -> Option<&'p [u8]> {
     let equals = parameter.iter().position(|byte| *byte == b'=')?;
-    let (name, value) = (
-        parameter[..equals].trim_ascii(),
-        parameter[equals + 1..].trim_ascii(),
-    );
-    names
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-        .then_some(value)
+    let (name, value) = (parameter[..equals].trim_ascii(), parameter[equals + 1..].trim_ascii());
+    names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())).then_some(value)
 }
 
 /// The first `/vN/` segment; in the absolute form of a target the scheme and host do not count.
 fn path_version(path: &[u8]) -> Option<&[u8]> {
-    let absolute = path
-        .windows(3)
-        .position(|three| three == b"://")
-        .filter(|_| !path.starts_with(b"/"));
+    let absolute = path.windows(3).position(|three| three == b"://").filter(|_| !path.starts_with(b"/"));
     let mut segments = path[absolute.map_or(0, |at| at + 3)..].split(|byte| *byte == b'/');
     segments.next()?;
     // `/v1beta/models/x:generate` has its method in the last segment, never in this one.
@@ -168,25 +145,17 @@ fn is_path_version(text: &[u8]) -> bool {
         return false;
     }
     let rest = &rest[digits..];
-    let more_numbers = rest
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_'))
-        .count();
+    let more_numbers = rest.iter().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_')).count();
     more_numbers <= MAX_DIGITS && is_stage(&rest[more_numbers..])
 }
 
 /// What may follow the numbers of a version: nothing, `beta`, `rc2`.
 fn is_stage(text: &[u8]) -> bool {
-    let letters = text
-        .iter()
-        .take_while(|byte| byte.is_ascii_alphabetic())
-        .count();
+    let letters = text.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
     let (stage, number) = text.split_at(letters);
     let known = ["alpha", "beta", "rc", "preview", "p", "eap"];
     text.is_empty()
-        || (known
-            .iter()
-            .any(|known| stage.eq_ignore_ascii_case(known.as_bytes()))
+        || (known.iter().any(|known| stage.eq_ignore_ascii_case(known.as_bytes()))
             && number.len() <= 3
             && number.iter().all(u8::is_ascii_digit))
 }
@@ -197,21 +166,13 @@ fn is_version(text: &[u8]) -> bool {
     const MAX_LEN: usize = 32;
     const MAX_PART_LEN: usize = 8;
     const MAX_WORD_LEN: usize = 12;
-    let is_word =
-        |part: &[u8]| part.len() <= MAX_WORD_LEN && part.iter().all(u8::is_ascii_alphabetic);
-    let is_part = |part: &[u8]| {
-        is_word(part) || (part.len() <= MAX_PART_LEN && part.iter().all(u8::is_ascii_alphanumeric))
-    };
-    let number = text
-        .iter()
-        .rposition(|byte| *byte == b'/')
-        .map_or(text, |slash| &text[slash + 1..]);
+    let is_word = |part: &[u8]| part.len() <= MAX_WORD_LEN && part.iter().all(u8::is_ascii_alphabetic);
+    let is_part = |part: &[u8]| is_word(part) || (part.len() <= MAX_PART_LEN && part.iter().all(u8::is_ascii_alphanumeric));
+    let number = text.iter().rposition(|byte| *byte == b'/').map_or(text, |slash| &text[slash + 1..]);
     !text.is_empty()
         && text.len() <= MAX_LEN
         && (is_word(text) || is_numbered(number))
-        && text
-            .split(|byte| matches!(byte, b'.' | b'-' | b'_' | b'/' | b':' | b'+'))
-            .all(is_part)
+        && text.split(|byte| matches!(byte, b'.' | b'-' | b'_' | b'/' | b':' | b'+')).all(is_part)
         && !holds_secret(text)
 }
 
@@ -230,12 +191,7 @@ mod tests {
         for (name, value) in fields {
             version.observe(name.as_bytes(), value.as_bytes());
         }
-        version.get().map(|(version, source)| {
-            (
-                String::from_utf8_lossy(version).into_owned(),
-                source.as_str(),
-            )
-        })
+        version.get().map(|(version, source)| (String::from_utf8_lossy(version).into_owned(), source.as_str()))
     }
 
     fn found(version: &str, source: &'static str) -> Option<(String, &'static str)> {
@@ -257,11 +213,7 @@ mod tests {
             ("mcp-protocol-version", "2025-06-18"),
             ("x-client-api-version", "latest"),
         ] {
-            assert_eq!(
-                version("/", &[(name, value)]),
-                found(value, "header"),
-                "{name}"
-            );
+            assert_eq!(version("/", &[(name, value)]), found(value, "header"), "{name}");
         }
     }
 
@@ -269,21 +221,16 @@ mod tests {
     fn versions_of_software_do_not_count() {
         for name in "sec-websocket-version X-AspNet-Version X-AspNetMvc-Version MIME-Version Server-Version \
             x-stainless-runtime-version x-stainless-package-version Sec-CH-UA-Platform-Version X-App-Version \
-            version conversion".split(' ') {
+            version conversion"
+            .split(' ')
+        {
             assert_eq!(version("/", &[(name, "13")]), None, "{name}");
         }
     }
 
     #[test]
     fn what_is_no_version_is_not_shown() {
-        for value in [
-            "",
-            "d41d8cd98f00b204e9800998ecf8427e",
-            "Bearer abc",
-            "sk-ant-api03-AbCdEfGhIjKl",
-            "a=b",
-            "*",
-        ] {
+        for value in ["", "d41d8cd98f00b204e9800998ecf8427e", "Bearer abc", "sk-ant-api03-AbCdEfGhIjKl", "a=b", "*"] {
             assert_eq!(version("/", &[("x-api-version", value)]), None, "{value}");
         }
     }
@@ -294,14 +241,8 @@ mod tests {
             ("application/vnd.github.v3+json", Some("v3")),
             ("application/vnd.company-v2+json", Some("v2")),
             ("application/json;version=2", Some("2")),
-            (
-                "application/json; charset=utf-8; Version=\"1.1\"",
-                Some("1.1"),
-            ),
-            (
-                "text/html, application/vnd.x.v2beta1+json;q=0.9",
-                Some("v2beta1"),
-            ),
+            ("application/json; charset=utf-8; Version=\"1.1\"", Some("1.1")),
+            ("text/html, application/vnd.x.v2beta1+json;q=0.9", Some("v2beta1")),
             ("text/html,application/signed-exchange;v=b3;q=0.9", None),
             ("application/json", None),
             ("application/v1", None),

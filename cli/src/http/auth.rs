@@ -81,9 +81,7 @@ impl Auth {
         let Some(query) = target.iter().position(|byte| *byte == b'?') else {
             return;
         };
-        let names = target[query + 1..]
-            .split(|byte| matches!(byte, b'&' | b'#'))
-            .filter_map(name_with_value);
+        let names = target[query + 1..].split(|byte| matches!(byte, b'&' | b'#')).filter_map(name_with_value);
         if names.into_iter().any(names_query_credentials) {
             self.strengthen(Self::Query);
         }
@@ -102,25 +100,14 @@ impl Auth {
             Self::Proxy => 2,
             Self::Query => 3,
             Self::ApiKey | Self::Token | Self::Signature => 4,
-            Self::Bearer
-            | Self::Basic
-            | Self::Digest
-            | Self::Negotiate
-            | Self::Ntlm
-            | Self::OAuth
-            | Self::Dpop
-            | Self::Other => 5,
+            Self::Bearer | Self::Basic | Self::Digest | Self::Negotiate | Self::Ntlm | Self::OAuth | Self::Dpop | Self::Other => 5,
         }
     }
 }
 
 /// The kind that the scheme of an `Authorization` value names.
 fn scheme(value: &[u8]) -> Auth {
-    let word = value
-        .trim_ascii()
-        .split(u8::is_ascii_whitespace)
-        .next()
-        .unwrap_or_default();
+    let word = value.trim_ascii().split(u8::is_ascii_whitespace).next().unwrap_or_default();
     let is = |known: &str| word.eq_ignore_ascii_case(known.as_bytes());
     match () {
         () if is("Bearer") => Auth::Bearer,
@@ -132,13 +119,7 @@ fn scheme(value: &[u8]) -> Auth {
         () if is("DPoP") => Auth::Dpop,
         () if is("ApiKey") || is("Api-Key") => Auth::ApiKey,
         () if is("Token") => Auth::Token,
-        () if is("Signature")
-            || is("Hawk")
-            || word.starts_with(b"AWS")
-            || is("GOOG4-RSA-SHA256") =>
-        {
-            Auth::Signature
-        }
+        () if is("Signature") || is("Hawk") || word.starts_with(b"AWS") || is("GOOG4-RSA-SHA256") => Auth::Signature,
         () => Auth::Other,
     }
 }
@@ -176,14 +157,8 @@ const TOKEN_FIELDS: &[&str] = &[
     "cf-access-jwt-assertion",
 ];
 
-const SIGNATURE_FIELDS: &[&str] = &[
-    "signature",
-    "x-signature",
-    "x-hub-signature",
-    "x-hub-signature-256",
-    "stripe-signature",
-    "x-slack-signature",
-];
+const SIGNATURE_FIELDS: &[&str] =
+    &["signature", "x-signature", "x-hub-signature", "x-hub-signature-256", "stripe-signature", "x-slack-signature"];
 
 /// The name of a parameter that has a value.
 fn name_with_value(parameter: &[u8]) -> Option<&[u8]> {
@@ -206,10 +181,7 @@ fn names_query_credentials(name: &[u8]) -> bool {
         "key",
         "private_token",
     ];
-    NAMES
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-        || is_api_key_name(name)
+    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) || is_api_key_name(name)
 }
 
 #[cfg(test)]
@@ -288,9 +260,6 @@ mod tests {
         assert_eq!(auth("/?key=a", &[key, bearer, cookie]), "bearer");
         assert_eq!(auth("/", &[bearer, signature, key]), "bearer");
         assert_eq!(auth("/", &[signature, bearer]), "bearer");
-        assert_eq!(
-            auth("/", &[cookie, ("Proxy-Authorization", "Basic abc")]),
-            "proxy"
-        );
+        assert_eq!(auth("/", &[cookie, ("Proxy-Authorization", "Basic abc")]), "proxy");
     }
 }

@@ -220,11 +220,8 @@ impl Messages {
             return len.min(rest);
         }
         if (!lost || at == 0) && may_start(captured) {
-            let start = Start {
-                time_ns: part.time_ns,
-                sequence: part.sequence.wrapping_add(at as u32),
-                acknowledgement: part.acknowledgement,
-            };
+            let start =
+                Start { time_ns: part.time_ns, sequence: part.sequence.wrapping_add(at as u32), acknowledgement: part.acknowledgement };
             self.state = State::Head(Partial { start, bytes: Vec::new() });
             return 0;
         }

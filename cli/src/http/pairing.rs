@@ -24,15 +24,6 @@ pub(super) struct Ends {
     pub(super) origin: Origin,
 }
 
-/// Counts what was left without its other half.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Unpaired {
-    /// Requests without response.
-    pub requests: u64,
-    /// Responses without request.
-    pub responses: u64,
-}
-
 /// The exchanges of one connection that are not complete.
 #[derive(Debug, Default)]
 pub(super) struct Pairing {

@@ -207,7 +207,14 @@ mod tests {
 
     #[test]
     fn refuses_other_first_lines() {
-        for line in [&b"GET /\r\n\r\n"[..], b"PROXY TCP4 1.1.1.1 2.2.2.2 1 2\r\n", b"HTTP/1.1 2x0 OK\r\n\r\n", b"HTTP/2 200\r\n\r\n", b" GET / HTTP/1.1\r\n\r\n", b""] {
+        for line in [
+            &b"GET /\r\n\r\n"[..],
+            b"PROXY TCP4 1.1.1.1 2.2.2.2 1 2\r\n",
+            b"HTTP/1.1 2x0 OK\r\n\r\n",
+            b"HTTP/2 200\r\n\r\n",
+            b" GET / HTTP/1.1\r\n\r\n",
+            b"",
+        ] {
             assert_eq!(request(line), "none", "{}", line.escape_ascii());
         }
     }

@@ -23,10 +23,7 @@ const SLACK: usize = 1024;
 
 impl Collect {
     pub(super) fn new(inner: Box<dyn Renderer>, schema: &Schema, options: &Options) -> Self {
-        let mut columns = options
-            .columns
-            .clone()
-            .unwrap_or_else(|| (0..schema.columns.len()).collect());
+        let mut columns = options.columns.clone().unwrap_or_else(|| (0..schema.columns.len()).collect());
         let printed = columns.len();
         columns.extend(options.sort);
         Self {
@@ -54,10 +51,7 @@ impl Collect {
 
     /// Makes room for another row by settling early, if that can make any.
     fn make_room(&mut self) -> bool {
-        let Some(top) = self
-            .top
-            .filter(|&top| self.sort && top <= self.max_rows / 2 && self.rows.len() > top)
-        else {
+        let Some(top) = self.top.filter(|&top| self.sort && top <= self.max_rows / 2 && self.rows.len() > top) else {
             return false;
         };
         self.settle();
@@ -71,9 +65,7 @@ impl Collect {
 
     /// More than this many rows are settled early.
     fn settle_at(&self) -> usize {
-        self.top.map_or(usize::MAX, |top| {
-            top.saturating_mul(2).max(top.saturating_add(SLACK))
-        })
+        self.top.map_or(usize::MAX, |top| top.saturating_mul(2).max(top.saturating_add(SLACK)))
     }
 }
 
@@ -86,8 +78,7 @@ impl Renderer for Collect {
         if !self.sort && self.top.is_some_and(|top| self.rows.len() >= top) {
             return Ok(());
         }
-        self.rows
-            .push(self.columns.iter().map(|&column| cells[column]));
+        self.rows.push(self.columns.iter().map(|&column| cells[column]));
         if self.rows.len() > self.settle_at() || self.is_over() {
             self.make_room();
         }
@@ -108,8 +99,7 @@ impl Renderer for Collect {
         summary.accounting.rows_beyond_max = self.beyond_max;
         self.inner.collected(&summary, &self.rows)?;
         for place in 0..self.rows.len() {
-            self.rows
-                .with(place, |cells| self.inner.row(&cells[..self.printed]))?;
+            self.rows.with(place, |cells| self.inner.row(&cells[..self.printed]))?;
         }
         self.inner.finish(&summary)
     }
@@ -117,10 +107,7 @@ impl Renderer for Collect {
     fn counts(&self) -> Counts {
         let kept = self.rows.len();
         let rows = self.top.map_or(kept, |top| kept.min(top)) as u64;
-        Counts {
-            rows,
-            beyond_max: self.beyond_max,
-        }
+        Counts { rows, beyond_max: self.beyond_max }
     }
 }
 
@@ -135,46 +122,25 @@ mod tests {
     const FLAGS: usize = 5;
 
     fn sorted(sort: Option<usize>, top: Option<usize>) -> String {
-        let options = Options {
-            sort,
-            top,
-            heading: false,
-            columns: Some(vec![PATH, STATUS]),
-            ..Options::default()
-        };
-        let rows = [
-            row(b"/b", 200, 5_000),
-            row(b"/a", 0, 0),
-            row(b"/c", 503, 7_000),
-            row(b"/d", 200, 6_000),
-            row(b"/a", 404, 9_000),
-        ];
+        let options = Options { sort, top, heading: false, columns: Some(vec![PATH, STATUS]), ..Options::default() };
+        let rows = [row(b"/b", 200, 5_000), row(b"/a", 0, 0), row(b"/c", 503, 7_000), row(b"/d", 200, 6_000), row(b"/a", 404, 9_000)];
         print(Format::Csv, &schema(), &options, &rows).replace('\n', " ")
     }
 
     #[test]
     fn numbers_go_down_and_absent_ones_come_last() {
-        assert_eq!(
-            sorted(Some(RESPONSE_TIME), None),
-            "/a,404 /c,503 /d,200 /b,200 /a, "
-        );
+        assert_eq!(sorted(Some(RESPONSE_TIME), None), "/a,404 /c,503 /d,200 /b,200 /a, ");
     }
 
     #[test]
     fn equal_rows_stay_as_they_came() {
-        assert_eq!(
-            sorted(Some(STATUS), None),
-            "/c,503 /a,404 /b,200 /d,200 /a, "
-        );
+        assert_eq!(sorted(Some(STATUS), None), "/c,503 /a,404 /b,200 /d,200 /a, ");
     }
 
     #[test]
     fn text_goes_up() {
         assert_eq!(sorted(Some(PATH), None), "/a, /a,404 /b,200 /c,503 /d,200 ");
-        assert_eq!(
-            sorted(Some(FLAGS), None),
-            "/a, /b,200 /c,503 /d,200 /a,404 "
-        );
+        assert_eq!(sorted(Some(FLAGS), None), "/a, /b,200 /c,503 /d,200 /a,404 ");
     }
 
     #[test]
@@ -195,63 +161,33 @@ mod tests {
         }
         let before = renderer.counts();
         renderer.finish(&summary()).expect("finish");
-        assert_eq!(
-            renderer.counts(),
-            before,
-            "what is known before the end holds at the end"
-        );
+        assert_eq!(renderer.counts(), before, "what is known before the end holds at the end");
         (printed.text().replace('\n', " "), before)
     }
 
     fn slowest(top: Option<usize>, max_rows: usize, max_bytes: usize) -> Options {
         let columns = Some(vec![RESPONSE_TIME]);
-        Options {
-            sort: Some(RESPONSE_TIME),
-            columns,
-            heading: false,
-            top,
-            max_rows,
-            max_bytes,
-            ..Options::default()
-        }
+        Options { sort: Some(RESPONSE_TIME), columns, heading: false, top, max_rows, max_bytes, ..Options::default() }
     }
 
     #[test]
     fn a_sorted_top_is_right_for_more_rows_than_are_kept() {
         let (text, counts) = many(&slowest(Some(3), 100, 1 << 20), 50_000);
         assert_eq!(text, "50.000 49.999 49.998 ");
-        assert_eq!(
-            counts,
-            Counts {
-                rows: 3,
-                beyond_max: 0
-            }
-        );
+        assert_eq!(counts, Counts { rows: 3, beyond_max: 0 });
     }
 
     #[test]
     fn rows_beyond_the_limit_are_counted() {
         let (text, counts) = many(&slowest(None, 3, 1 << 20), 100);
         assert_eq!(text, "0.039 0.020 0.001 ");
-        assert_eq!(
-            counts,
-            Counts {
-                rows: 3,
-                beyond_max: 97
-            }
-        );
+        assert_eq!(counts, Counts { rows: 3, beyond_max: 97 });
     }
 
     #[test]
     fn bytes_are_limited_as_well_as_rows() {
         let (text, counts) = many(&slowest(None, 100, 100), 100);
         assert_eq!(text.split_whitespace().count() as u64, counts.rows);
-        assert_eq!(
-            counts,
-            Counts {
-                rows: 4,
-                beyond_max: 96
-            }
-        );
+        assert_eq!(counts, Counts { rows: 4, beyond_max: 96 });
     }
 }

@@ -22,18 +22,8 @@ pub(super) struct Csv {
 
 impl Csv {
     pub(super) fn new(schema: Schema, heading: bool, out: Box<dyn Write>) -> Self {
-        let writer = csv::WriterBuilder::new()
-            .flexible(true)
-            .buffer_capacity(BUFFER_BYTES)
-            .from_writer(out);
-        Self {
-            schema,
-            heading,
-            writer,
-            clock: Clock::new(),
-            field: Vec::new(),
-            rows: 0,
-        }
+        let writer = csv::WriterBuilder::new().flexible(true).buffer_capacity(BUFFER_BYTES).from_writer(out);
+        Self { schema, heading, writer, clock: Clock::new(), field: Vec::new(), rows: 0 }
     }
 
     fn field(&mut self, cell: Cell<'_>) -> io::Result<()> {
@@ -79,10 +69,7 @@ impl Renderer for Csv {
     }
 
     fn counts(&self) -> Counts {
-        Counts {
-            rows: self.rows,
-            beyond_max: 0,
-        }
+        Counts { rows: self.rows, beyond_max: 0 }
     }
 }
 
@@ -109,12 +96,8 @@ pub(super) fn is_formula(bytes: &[u8]) -> bool {
     }
     let start = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     start
-        .trim_start_matches(|character: char| {
-            character.is_whitespace() || is_hidden(character) || character == '\''
-        })
-        .starts_with([
-            '=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−',
-        ])
+        .trim_start_matches(|character: char| character.is_whitespace() || is_hidden(character) || character == '\'')
+        .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−'])
 }
 
 /// The cause, with its kind: what the `csv` crate wraps must still be known as a broken pipe.
@@ -128,22 +111,14 @@ fn io_error(error: csv::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::is_formula;
-    use crate::render::testing::{
-        Printed, TOP_VALUES, hostile_rows, hostile_schema, print, row, run, schema,
-    };
+    use crate::render::testing::{Printed, TOP_VALUES, hostile_rows, hostile_schema, print, row, run, schema};
     use crate::render::{Cell, Column, Format, Options, Schema};
 
     #[test]
     fn the_heading_is_there_at_start_even_if_no_row_follows() {
         let printed = Printed::default();
-        printed
-            .renderer(Format::Csv, &Options::default())
-            .start(&run())
-            .expect("start");
-        assert_eq!(
-            printed.text(),
-            "time,src,path,status,response_time_ms,flags\n"
-        );
+        printed.renderer(Format::Csv, &Options::default()).start(&run()).expect("start");
+        assert_eq!(printed.text(), "time,src,path,status,response_time_ms,flags\n");
     }
 
     #[test]
@@ -156,22 +131,14 @@ mod tests {
 2026-01-02T03:04:05.123456Z,10.0.0.1,"/a,b",,,open gap
 "#
         );
-        let options = Options {
-            heading: false,
-            ..Options::default()
-        };
+        let options = Options { heading: false, ..Options::default() };
         assert_eq!(print::<6>(Format::Csv, &schema(), &options, &[]), "");
     }
 
     #[test]
     fn what_the_wire_sent_stays_text_on_one_line() {
         assert_eq!(
-            print(
-                Format::Csv,
-                &hostile_schema(),
-                &Options::default(),
-                &hostile_rows()
-            ),
+            print(Format::Csv, &hostile_schema(), &Options::default(), &hostile_rows()),
             r#"name,value
 title,\x1b]0;owned\x07
 formula,'=cmd|' /C calc'!A0
@@ -216,36 +183,15 @@ wide,日本＝語
 
     #[test]
     fn text_is_guarded_and_numbers_are_not() {
-        let columns = ["a", "b", "c", "d"]
-            .map(|name| Column::left(name, 1))
-            .to_vec();
-        let cells = [
-            Cell::Text(b"-1"),
-            Cell::Decimal(-1.0),
-            Cell::Values(&TOP_VALUES),
-            Cell::Text(b"-"),
-        ];
-        let printed = print(
-            Format::Csv,
-            &Schema {
-                name: "ehl.test/1",
-                columns,
-            },
-            &Options::default(),
-            &[cells],
-        );
+        let columns = ["a", "b", "c", "d"].map(|name| Column::left(name, 1)).to_vec();
+        let cells = [Cell::Text(b"-1"), Cell::Decimal(-1.0), Cell::Values(&TOP_VALUES), Cell::Text(b"-")];
+        let printed = print(Format::Csv, &Schema { name: "ehl.test/1", columns }, &Options::default(), &[cells]);
         assert_eq!(printed, "a,b,c,d\n'-1,-1.000,'=gzip 0.7500,'-\n");
     }
 
     #[test]
     fn columns_come_as_they_are_chosen() {
-        let options = Options {
-            columns: Some(vec![3, 2]),
-            ..Options::default()
-        };
-        assert_eq!(
-            print(Format::Csv, &schema(), &options, &[row(b"/", 200, 1)]),
-            "status,path\n200,/\n"
-        );
+        let options = Options { columns: Some(vec![3, 2]), ..Options::default() };
+        assert_eq!(print(Format::Csv, &schema(), &options, &[row(b"/", 200, 1)]), "status,path\n200,/\n");
     }
 }

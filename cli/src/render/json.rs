@@ -4,9 +4,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use super::json_value::{
-    keys, push_accounting, push_next, push_row, push_run, push_string, push_time,
-};
+use super::json_value::{keys, push_accounting, push_next, push_row, push_run, push_string, push_time};
 use super::text::Clock;
 use super::{BUFFER_BYTES, Cell, Counts, Renderer, Rows, Run, Schema, Summary};
 
@@ -24,14 +22,7 @@ impl Document {
     pub(super) fn new(schema: Schema, out: Box<dyn Write>) -> Self {
         let keys = keys(&schema);
         let out = BufWriter::with_capacity(BUFFER_BYTES, out);
-        Self {
-            schema,
-            keys,
-            out,
-            clock: Clock::new(),
-            text: Vec::new(),
-            rows: 0,
-        }
+        Self { schema, keys, out, clock: Clock::new(), text: Vec::new(), rows: 0 }
     }
 
     fn write(&mut self) -> io::Result<()> {
@@ -61,8 +52,7 @@ impl Renderer for Document {
     }
 
     fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
-        self.text
-            .extend_from_slice(if self.rows == 0 { b"\n{" } else { b",\n{" });
+        self.text.extend_from_slice(if self.rows == 0 { b"\n{" } else { b",\n{" });
         push_row(&mut self.text, &mut self.clock, &self.keys, cells);
         self.text.push(b'}');
         self.rows += 1;
@@ -74,8 +64,7 @@ impl Renderer for Document {
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
-        self.text
-            .extend_from_slice(if self.rows == 0 { b"]" } else { b"\n]" });
+        self.text.extend_from_slice(if self.rows == 0 { b"]" } else { b"\n]" });
         let counts = self.counts();
         push_next(&mut self.text, "accounting", |out| {
             push_accounting(out, &summary.accounting, counts);
@@ -86,18 +75,13 @@ impl Renderer for Document {
     }
 
     fn counts(&self) -> Counts {
-        Counts {
-            rows: self.rows,
-            beyond_max: 0,
-        }
+        Counts { rows: self.rows, beyond_max: 0 }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::render::testing::{
-        Printed, hostile_rows, hostile_schema, print, row, run, schema, summary,
-    };
+    use crate::render::testing::{Printed, hostile_rows, hostile_schema, print, row, run, schema, summary};
     use crate::render::{Format, NotHttp, Options, ProbeCost, StopReason};
 
     #[test]
@@ -122,16 +106,8 @@ mod tests {
         assert_eq!(printed.text(), "");
         let mut summary = summary();
         summary.stop_reason = StopReason::Failed;
-        summary.accounting.not_http = NotHttp {
-            tls: 1,
-            http2: 2,
-            proxy: 3,
-            other: 4,
-        };
-        summary.accounting.probe_cost = Some(ProbeCost {
-            run_count: 5,
-            run_time_ns: 6,
-        });
+        summary.accounting.not_http = NotHttp { tls: 1, http2: 2, proxy: 3, other: 4 };
+        summary.accounting.probe_cost = Some(ProbeCost { run_count: 5, run_time_ns: 6 });
         renderer.finish(&summary).expect("finish");
         assert_eq!(
             printed.text(),
@@ -143,15 +119,9 @@ mod tests {
 
     #[test]
     fn what_the_wire_sent_is_escaped_without_loss() {
-        let options = Options {
-            columns: Some(vec![1]),
-            ..Options::default()
-        };
+        let options = Options { columns: Some(vec![1]), ..Options::default() };
         let printed = print(Format::Json, &hostile_schema(), &options, &hostile_rows());
-        let rows: Vec<&str> = printed
-            .lines()
-            .filter(|line| line.starts_with(r#"{"value""#))
-            .collect();
+        let rows: Vec<&str> = printed.lines().filter(|line| line.starts_with(r#"{"value""#)).collect();
         assert_eq!(
             rows.join("\n"),
             r#"{"value":"\u001b]0;owned\u0007"},

@@ -13,11 +13,7 @@ use super::{Accounting, Cell, Counts, NotHttp, ProbeCost, Run, Schema, TopValue}
 pub(super) fn keys(schema: &Schema) -> Vec<Vec<u8>> {
     let mut keys = Vec::new();
     for (place, column) in schema.columns.iter().enumerate() {
-        let mut key = if place == 0 {
-            Vec::new()
-        } else {
-            b",".to_vec()
-        };
+        let mut key = if place == 0 { Vec::new() } else { b",".to_vec() };
         push_string(&mut key, &column.name);
         key.push(b':');
         keys.push(key);
@@ -27,11 +23,7 @@ pub(super) fn keys(schema: &Schema) -> Vec<Vec<u8>> {
 
 /// The members of a row, without braces.
 pub(super) fn push_row(out: &mut Vec<u8>, clock: &mut Clock, keys: &[Vec<u8>], cells: &[Cell<'_>]) {
-    debug_assert_eq!(
-        keys.len(),
-        cells.len(),
-        "a row has one cell for each column"
-    );
+    debug_assert_eq!(keys.len(), cells.len(), "a row has one cell for each column");
     for (key, &cell) in keys.iter().zip(cells) {
         out.extend_from_slice(key);
         push_cell(out, clock, cell);
@@ -83,13 +75,7 @@ fn push_list<T>(out: &mut Vec<u8>, items: &[T], mut push: impl FnMut(&mut Vec<u8
 
 /// The members that say where and when a run looks, up to `started_at`, without braces.
 pub(super) fn push_run(out: &mut Vec<u8>, clock: &mut Clock, schema: &Schema, run: &Run) {
-    let Run {
-        host,
-        kernel,
-        probe,
-        attached,
-        started_at_ns,
-    } = run;
+    let Run { host, kernel, probe, attached, started_at_ns } = run;
     push_member(out, "schema", |out| push_string(out, schema.name));
     out.extend_from_slice(b",\"tool\":{");
     push_member(out, "name", |out| push_string(out, env!("CARGO_PKG_NAME")));
@@ -99,11 +85,7 @@ pub(super) fn push_run(out: &mut Vec<u8>, clock: &mut Clock, schema: &Schema, ru
     out.push(b'}');
     push_next(out, "host", |out| push_string(out, host));
     push_next(out, "kernel", |out| push_string(out, kernel));
-    let probe = if probe.is_empty() {
-        Cell::Null
-    } else {
-        Cell::Text(probe.as_bytes())
-    };
+    let probe = if probe.is_empty() { Cell::Null } else { Cell::Text(probe.as_bytes()) };
     push_next(out, "probe", |out| push_cell(out, clock, probe));
     push_next(out, "attached", |out| {
         push_list(out, attached, |out, name| push_string(out, name));
@@ -129,13 +111,7 @@ pub(super) fn push_accounting(out: &mut Vec<u8>, accounting: &Accounting, counts
         exchanges,
         rows_beyond_max,
         evicted,
-        not_http:
-            NotHttp {
-                tls,
-                http2,
-                proxy,
-                other,
-            },
+        not_http: NotHttp { tls, http2, proxy, other },
         probe_cost,
     } = accounting;
     out.push(b'{');
@@ -163,11 +139,7 @@ pub(super) fn push_accounting(out: &mut Vec<u8>, accounting: &Accounting, counts
         push_next(out, name, |out| push_number(out, number));
     }
     out.push(b'}');
-    if let Some(ProbeCost {
-        run_count,
-        run_time_ns,
-    }) = probe_cost
-    {
+    if let Some(ProbeCost { run_count, run_time_ns }) = probe_cost {
         push_next(out, "run_count", |out| push_number(out, *run_count));
         push_next(out, "run_time_ns", |out| push_number(out, *run_time_ns));
     }
@@ -203,10 +175,7 @@ fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 
 pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    if text
-        .bytes()
-        .all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
-    {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
         out.extend_from_slice(text.as_bytes());
     } else {
         for character in text.chars() {
@@ -240,11 +209,7 @@ fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         for digit in 0..4 {
             let sextet = (bits >> (18 - 6 * digit)) & 0x3f;
-            out.push(if digit > group.len() {
-                b'='
-            } else {
-                ALPHABET[sextet as usize]
-            });
+            out.push(if digit > group.len() { b'=' } else { ALPHABET[sextet as usize] });
         }
     }
 }
@@ -264,10 +229,7 @@ mod tests {
         let wire = "\x1b]0;t\x07 \0 \u{202e}x \u{85}\u{7f} \u{e0041} é\t\r\n\"\\";
         let expected = r#""\u001b]0;t\u0007 \u0000 \u202ex \u0085\u007f \udb40\udc41 é\t\r\n\"\\""#;
         assert_eq!(json(Cell::Text(wire.as_bytes())), expected);
-        assert_eq!(
-            serde_json::from_str::<String>(expected).expect("JSON"),
-            wire
-        );
+        assert_eq!(serde_json::from_str::<String>(expected).expect("JSON"), wire);
     }
 
     #[test]
@@ -291,18 +253,7 @@ mod tests {
     fn lists_are_lists() {
         assert_eq!(json(Cell::Flags(&[])), "[]");
         assert_eq!(json(Cell::Flags(&["open", "gap"])), r#"["open","gap"]"#);
-        let values = [
-            TopValue {
-                value: b"gzip",
-                count: 3,
-                share: 0.75,
-            },
-            TopValue {
-                value: b"\xff",
-                count: 1,
-                share: 0.25,
-            },
-        ];
+        let values = [TopValue { value: b"gzip", count: 3, share: 0.75 }, TopValue { value: b"\xff", count: 1, share: 0.25 }];
         let expected = r#"[{"value":"gzip","count":3,"share":0.7500},{"value":{"base64":"/w=="},"count":1,"share":0.2500}]"#;
         assert_eq!(json(Cell::Values(&values)), expected);
     }

@@ -107,34 +107,16 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            heading: true,
-            color: false,
-            columns: None,
-            sort: None,
-            top: None,
-            fit: false,
-            max_rows: 100_000,
-            max_bytes: 48 << 20,
-        }
+        Self { heading: true, color: false, columns: None, sort: None, top: None, fit: false, max_rows: 100_000, max_bytes: 48 << 20 }
     }
 }
 
 /// A renderer for rows of `schema` that writes to `out`.
 ///
 /// Rows always have all cells of `schema`; [`Options::columns`] picks among them.
-pub fn renderer(
-    format: Format,
-    schema: &Schema,
-    options: &Options,
-    out: Box<dyn Write>,
-) -> Box<dyn Renderer> {
-    let collects =
-        format == Format::Json || options.fit || options.sort.is_some() || options.top.is_some();
-    let printed = options
-        .columns
-        .as_ref()
-        .map_or_else(|| schema.clone(), |columns| schema.project(columns));
+pub fn renderer(format: Format, schema: &Schema, options: &Options, out: Box<dyn Write>) -> Box<dyn Renderer> {
+    let collects = format == Format::Json || options.fit || options.sort.is_some() || options.top.is_some();
+    let printed = options.columns.as_ref().map_or_else(|| schema.clone(), |columns| schema.project(columns));
     let renderer: Box<dyn Renderer> = match format {
         Format::Table => Box::new(table::Table::new(&printed, options, collects, out)),
         Format::Csv => Box::new(csv::Csv::new(printed, options.heading, out)),

@@ -2,9 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use super::json_value::{
-    keys, push_accounting, push_next, push_row, push_run, push_string, push_time,
-};
+use super::json_value::{keys, push_accounting, push_next, push_row, push_run, push_string, push_time};
 use super::text::Clock;
 use super::{BUFFER_BYTES, Cell, Counts, Renderer, Run, Schema, Summary};
 
@@ -22,14 +20,7 @@ impl Records {
     pub(super) fn new(schema: Schema, out: Box<dyn Write>) -> Self {
         let keys = keys(&schema);
         let out = BufWriter::with_capacity(BUFFER_BYTES, out);
-        Self {
-            schema,
-            keys,
-            out,
-            clock: Clock::new(),
-            line: Vec::new(),
-            rows: 0,
-        }
+        Self { schema, keys, out, clock: Clock::new(), line: Vec::new(), rows: 0 }
     }
 
     fn write_line(&mut self) -> io::Result<()> {
@@ -76,18 +67,13 @@ impl Renderer for Records {
     }
 
     fn counts(&self) -> Counts {
-        Counts {
-            rows: self.rows,
-            beyond_max: 0,
-        }
+        Counts { rows: self.rows, beyond_max: 0 }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::render::testing::{
-        Printed, hostile_rows, hostile_schema, print, row, run, schema, summary,
-    };
+    use crate::render::testing::{Printed, hostile_rows, hostile_schema, print, row, run, schema, summary};
     use crate::render::{Format, Options};
 
     #[test]
@@ -122,16 +108,8 @@ mod tests {
 
     #[test]
     fn what_the_wire_sent_is_escaped_without_loss() {
-        let printed = print(
-            Format::Ndjson,
-            &hostile_schema(),
-            &Options::default(),
-            &hostile_rows(),
-        );
-        let rows: Vec<&str> = printed
-            .lines()
-            .filter(|line| line.contains(r#""type":"row""#))
-            .collect();
+        let printed = print(Format::Ndjson, &hostile_schema(), &Options::default(), &hostile_rows());
+        let rows: Vec<&str> = printed.lines().filter(|line| line.contains(r#""type":"row""#)).collect();
         assert_eq!(
             rows.join("\n"),
             r#"{"type":"row","name":"title","value":"\u001b]0;owned\u0007"}

@@ -52,9 +52,7 @@ impl Output {
         let name = path.display().to_string();
         let opened = match fs::symlink_metadata(path) {
             Ok(_) => Self::present(path, &name),
-            Err(error) if error.kind() == ErrorKind::NotFound => absent(path)
-                .map(Place::Staged)
-                .map(|place| Self::new(&name, place)),
+            Err(error) if error.kind() == ErrorKind::NotFound => absent(path).map(Place::Staged).map(|place| Self::new(&name, place)),
             Err(error) => Err(error),
         };
         opened.map_err(|error| named(&name, &error))
@@ -66,10 +64,7 @@ impl Output {
             Place::Direct(file) => Arc::clone(file),
             Place::Staged(staged) => staged.file(),
         };
-        Box::new(Writer {
-            name: Arc::clone(&self.name),
-            file,
-        })
+        Box::new(Writer { name: Arc::clone(&self.name), file })
     }
 
     /// Completes the output once the renderer has finished: a file appears under its path as a whole.
@@ -84,32 +79,19 @@ impl Output {
     }
 
     fn new(name: &str, place: Place) -> Self {
-        Self {
-            name: name.into(),
-            place,
-        }
+        Self { name: name.into(), place }
     }
 
     fn duplicate(stream: impl AsFd, name: &str) -> io::Result<Self> {
-        let file = stream
-            .as_fd()
-            .try_clone_to_owned()
-            .map_err(|error| named(name, &error))?;
+        let file = stream.as_fd().try_clone_to_owned().map_err(|error| named(name, &error))?;
         Ok(Self::new(name, Place::Direct(Arc::new(file.into()))))
     }
 
     /// Opens what a path leads to. The kernel follows links, so that its protection against links and files that
     /// others planted in a shared directory holds (`fs.protected_symlinks`, `fs.protected_regular` with `O_CREAT`).
     fn present(path: &Path, name: &str) -> io::Result<Self> {
-        let is_dangling =
-            fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(libc::O_NOCTTY)
-            .open(path)?;
+        let is_dangling = fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOCTTY).open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Ok(Self::new(name, Place::Direct(Arc::new(file))));
@@ -126,10 +108,7 @@ impl Output {
             fs::remove_file(&target)?;
             return Ok(Self::new(name, Place::Staged(absent(&target)?)));
         }
-        Ok(Self::new(
-            name,
-            Place::Staged(Staged::over(file, &metadata, &target)?),
-        ))
+        Ok(Self::new(name, Place::Staged(Staged::over(file, &metadata, &target)?)))
     }
 }
 
@@ -147,11 +126,7 @@ fn is_same(metadata: &fs::Metadata, stream: impl AsFd) -> io::Result<bool> {
 
 /// Waits until the bytes of a regular file are on its disk, which is where delayed errors of writes come out.
 fn sync(file: &File) -> io::Result<()> {
-    if file.metadata()?.is_file() {
-        file.sync_data()
-    } else {
-        Ok(())
-    }
+    if file.metadata()?.is_file() { file.sync_data() } else { Ok(()) }
 }
 
 /// Writes to the place and names it in errors.

@@ -32,10 +32,7 @@ fn each_ndjson_line_is_the_row_of_the_document() {
     let rows = rows(&values);
     let printed = print(Format::Ndjson, &schema(), &Options::default(), &rows);
     assert_harmless(&printed);
-    let lines: Vec<Value> = printed
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("valid JSON"))
-        .collect();
+    let lines: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).expect("valid JSON")).collect();
     assert_eq!(lines.len(), ROWS + 2);
     for (row, line) in rows.iter().zip(&lines[1..]) {
         assert_eq!(line["type"], "row");
@@ -62,12 +59,7 @@ fn csv_gives_back_every_value_and_is_one_line_per_row() {
 #[test]
 fn a_table_is_one_harmless_line_per_row() {
     let values = values();
-    let printed = print(
-        Format::Table,
-        &schema(),
-        &Options::default(),
-        &rows(&values),
-    );
+    let printed = print(Format::Table, &schema(), &Options::default(), &rows(&values));
     assert_harmless(&printed);
     assert_eq!(printed.lines().count(), ROWS + 1);
 }
@@ -79,20 +71,13 @@ fn assert_row(row: &[Cell<'_>], parsed: &Value) {
 }
 
 fn assert_harmless(printed: &str) {
-    let hidden = printed
-        .chars()
-        .find(|&character| character != '\n' && is_hidden(character));
+    let hidden = printed.chars().find(|&character| character != '\n' && is_hidden(character));
     assert_eq!(hidden, None);
 }
 
 fn schema() -> Schema {
-    let columns = (0..COLUMNS)
-        .map(|place| Column::left(format!("c{place}"), 8))
-        .collect();
-    Schema {
-        name: "ehl.random/1",
-        columns,
-    }
+    let columns = (0..COLUMNS).map(|place| Column::left(format!("c{place}"), 8)).collect();
+    Schema { name: "ehl.random/1", columns }
 }
 
 /// What the wire brings, for cells to borrow.
@@ -103,9 +88,7 @@ fn values() -> Vec<Vec<u8>> {
 
 fn rows(values: &[Vec<u8>]) -> Vec<[Cell<'_>; COLUMNS]> {
     let mut random = Random(0x2545_f491_4f6c_dd1d);
-    (0..ROWS)
-        .map(|_| std::array::from_fn(|_| random.cell(values)))
-        .collect()
+    (0..ROWS).map(|_| std::array::from_fn(|_| random.cell(values))).collect()
 }
 
 /// Xorshift: the same rows in every run.
@@ -174,22 +157,9 @@ impl Random {
             4 => Cell::Millis(any >> 20),
             5 => Cell::Time(any),
             6 => Cell::Address(Ipv4Addr::from((self.next() >> 32) as u32).into()),
-            7 => Cell::Address(
-                Ipv6Addr::from(u128::from(self.next()) << 64 | u128::from(any)).into(),
-            ),
+            7 => Cell::Address(Ipv6Addr::from(u128::from(self.next()) << 64 | u128::from(any)).into()),
             8 => Cell::Flags(self.pick(&FLAGS)),
-            9 => Cell::Values(&[
-                TopValue {
-                    value: b"=\xff",
-                    count: 3,
-                    share: 0.75,
-                },
-                TopValue {
-                    value: b"br",
-                    count: 1,
-                    share: 0.25,
-                },
-            ]),
+            9 => Cell::Values(&[TopValue { value: b"=\xff", count: 3, share: 0.75 }, TopValue { value: b"br", count: 1, share: 0.25 }]),
             _ => Cell::Text(&values[self.below(values.len() as u64) as usize]),
         }
     }
@@ -206,10 +176,9 @@ fn to_json(cell: Cell<'_>) -> Value {
         Cell::Time(ns) => json!(time(ns)),
         Cell::Address(address) => json!(address.to_canonical().to_string()),
         Cell::Flags(flags) => json!(flags),
-        Cell::Values(values) => values
-            .iter()
-            .map(|top| json!({"value": text_to_json(top.value), "count": top.count, "share": top.share}))
-            .collect(),
+        Cell::Values(values) => {
+            values.iter().map(|top| json!({"value": text_to_json(top.value), "count": top.count, "share": top.share})).collect()
+        }
     }
 }
 
@@ -223,11 +192,7 @@ fn text_to_json(bytes: &[u8]) -> Value {
 /// The slow way: all bits in a row, six at a time.
 fn base64(bytes: &[u8]) -> String {
     let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
-    let alphabet: Vec<char> = ('A'..='Z')
-        .chain('a'..='z')
-        .chain('0'..='9')
-        .chain(['+', '/'])
-        .collect();
+    let alphabet: Vec<char> = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect();
     let digits = bits.as_bytes().chunks(6).map(|six| {
         let six = format!("{:0<6}", str::from_utf8(six).expect("bits"));
         alphabet[usize::from_str_radix(&six, 2).expect("bits")]
@@ -257,11 +222,7 @@ fn to_csv(cell: Cell<'_>) -> Vec<u8> {
         Cell::Time(ns) => time(ns).into_bytes(),
         Cell::Address(address) => address.to_canonical().to_string().into_bytes(),
         Cell::Flags(flags) => flags.join(" ").into_bytes(),
-        Cell::Values(values) => [
-            values[0].value,
-            format!(" {:.4}", values[0].share).as_bytes(),
-        ]
-        .concat(),
+        Cell::Values(values) => [values[0].value, format!(" {:.4}", values[0].share).as_bytes()].concat(),
     }
 }
 
@@ -289,18 +250,9 @@ fn unescape(text: &str) -> Vec<u8> {
                 bytes.push(u8::from_str_radix(&digits, 16).expect("two digits"));
             }
             Some('u') => {
-                let digits: String = rest
-                    .by_ref()
-                    .skip(1)
-                    .take_while(|&digit| digit != '}')
-                    .collect();
+                let digits: String = rest.by_ref().skip(1).take_while(|&digit| digit != '}').collect();
                 let code = u32::from_str_radix(&digits, 16).expect("digits");
-                bytes.extend_from_slice(
-                    char::from_u32(code)
-                        .expect("a character")
-                        .to_string()
-                        .as_bytes(),
-                );
+                bytes.extend_from_slice(char::from_u32(code).expect("a character").to_string().as_bytes());
             }
             Some(other) => bytes.extend_from_slice(other.to_string().as_bytes()),
         }

@@ -50,10 +50,7 @@ impl Rows {
         for cell in cells {
             packed::push_cell(&mut self.bytes, &mut self.flags, cell.normal());
         }
-        self.spans.push(Span {
-            start,
-            len: self.bytes.len() - start,
-        });
+        self.spans.push(Span { start, len: self.bytes.len() - start });
     }
 
     /// Takes the last row back.
@@ -65,11 +62,7 @@ impl Rows {
 
     /// Sorts by one column: numbers from the largest, anything else from the smallest, absent last, equal as they came.
     pub(super) fn sort(&mut self, column: usize) {
-        let mut keyed: Vec<(Key<'_>, Span)> = self
-            .spans
-            .iter()
-            .map(|&span| (Key::of(self.reader(span).nth(column)), span))
-            .collect();
+        let mut keyed: Vec<(Key<'_>, Span)> = self.spans.iter().map(|&span| (Key::of(self.reader(span).nth(column)), span)).collect();
         keyed.sort_by(|(a, _), (b, _)| a.compare(b));
         self.spans = keyed.into_iter().map(|(_, span)| span).collect();
     }

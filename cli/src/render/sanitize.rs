@@ -83,15 +83,7 @@ mod tests {
 
     #[test]
     fn leaves_ordinary_text_of_any_script_alone() {
-        for text in [
-            "",
-            "curl/8.5.0 (x; \"y\")",
-            "naïve",
-            "日本語",
-            "привет",
-            "עברית",
-            "🙂",
-        ] {
+        for text in ["", "curl/8.5.0 (x; \"y\")", "naïve", "日本語", "привет", "עברית", "🙂"] {
             assert_eq!(visible(text), text);
         }
     }
@@ -106,18 +98,9 @@ mod tests {
     #[test]
     fn shows_bidi_controls_zero_widths_and_separators() {
         let controls = "\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}\u{61c}";
-        assert_eq!(
-            visible(controls),
-            r"\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}\u{61c}"
-        );
-        assert_eq!(
-            visible("a\u{200b}b\u{200d}c\u{feff}d\u{ad}"),
-            r"a\u{200b}b\u{200d}c\u{feff}d\u{ad}"
-        );
-        assert_eq!(
-            visible("\u{2028}\u{2029}\u{e0041}\u{fe0f}"),
-            r"\u{2028}\u{2029}\u{e0041}\u{fe0f}"
-        );
+        assert_eq!(visible(controls), r"\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}\u{61c}");
+        assert_eq!(visible("a\u{200b}b\u{200d}c\u{feff}d\u{ad}"), r"a\u{200b}b\u{200d}c\u{feff}d\u{ad}");
+        assert_eq!(visible("\u{2028}\u{2029}\u{e0041}\u{fe0f}"), r"\u{2028}\u{2029}\u{e0041}\u{fe0f}");
     }
 
     #[test]

@@ -56,20 +56,12 @@ pub enum ColumnError {
 impl Column {
     /// A column of text.
     pub fn left(name: impl Into<Cow<'static, str>>, width: u16) -> Self {
-        Self {
-            name: name.into(),
-            width,
-            align: Align::Left,
-        }
+        Self { name: name.into(), width, align: Align::Left }
     }
 
     /// A column of numbers.
     pub fn right(name: impl Into<Cow<'static, str>>, width: u16) -> Self {
-        Self {
-            name: name.into(),
-            width,
-            align: Align::Right,
-        }
+        Self { name: name.into(), width, align: Align::Right }
     }
 }
 
@@ -78,17 +70,12 @@ impl Schema {
     pub fn column(&self, name: &str) -> Result<usize, ColumnError> {
         let name = name.trim();
         if name.is_empty() {
-            return Err(ColumnError::Empty {
-                known: self.known(),
-            });
+            return Err(ColumnError::Empty { known: self.known() });
         }
         self.columns
             .iter()
             .position(|column| column.name == name)
-            .ok_or_else(|| ColumnError::Unknown {
-                name: name.to_owned(),
-                known: self.known(),
-            })
+            .ok_or_else(|| ColumnError::Unknown { name: name.to_owned(), known: self.known() })
     }
 
     /// The places of a comma-separated list of columns, in its order, as `--columns LIST` names them.
@@ -106,14 +93,8 @@ impl Schema {
 
     /// The same report with only these columns, in this order.
     pub(super) fn project(&self, columns: &[usize]) -> Self {
-        let columns = columns
-            .iter()
-            .map(|&column| self.columns[column].clone())
-            .collect();
-        Self {
-            name: self.name,
-            columns,
-        }
+        let columns = columns.iter().map(|&column| self.columns[column].clone()).collect();
+        Self { name: self.name, columns }
     }
 
     fn known(&self) -> String {
@@ -127,15 +108,8 @@ mod tests {
     use super::*;
 
     fn schema() -> Schema {
-        let columns = vec![
-            Column::left("time", 27),
-            Column::left("path", 30),
-            Column::right("status", 6),
-        ];
-        Schema {
-            name: "ehl.test/1",
-            columns,
-        }
+        let columns = vec![Column::left("time", 27), Column::left("path", 30), Column::right("status", 6)];
+        Schema { name: "ehl.test/1", columns }
     }
 
     #[test]
@@ -146,34 +120,16 @@ mod tests {
     #[test]
     fn an_unknown_column_is_named_beside_the_known_ones() {
         let error = schema().select("path,latency").expect_err("refused");
-        assert_eq!(
-            error.to_string(),
-            "no column `latency`; there are time, path, status"
-        );
+        assert_eq!(error.to_string(), "no column `latency`; there are time, path, status");
         let error = schema().column("Path").expect_err("refused");
-        assert_eq!(
-            error.to_string(),
-            "no column `Path`; there are time, path, status"
-        );
+        assert_eq!(error.to_string(), "no column `Path`; there are time, path, status");
     }
 
     #[test]
     fn a_column_named_twice_or_not_at_all_is_refused() {
-        assert_eq!(
-            schema()
-                .select("path,path")
-                .expect_err("refused")
-                .to_string(),
-            "column `path` is named twice"
-        );
+        assert_eq!(schema().select("path,path").expect_err("refused").to_string(), "column `path` is named twice");
         let empty = "an empty column name; there are time, path, status";
-        assert_eq!(
-            schema()
-                .select("path,,time")
-                .expect_err("refused")
-                .to_string(),
-            empty
-        );
+        assert_eq!(schema().select("path,,time").expect_err("refused").to_string(), empty);
         assert_eq!(schema().select("").expect_err("refused").to_string(), empty);
     }
 }

@@ -8,10 +8,7 @@ mod line;
 use std::io::{self, BufWriter, Write};
 
 use super::text::{Clock, push_cell};
-use super::{
-    Align, BUFFER_BYTES, Backslash, Cell, Counts, Options, Renderer, Rows, Run, Schema, Summary,
-    push_visible,
-};
+use super::{Align, BUFFER_BYTES, Backslash, Cell, Counts, Options, Renderer, Rows, Run, Schema, Summary, push_visible};
 use line::{Line, width};
 
 /// Writes rows as a table.
@@ -42,12 +39,7 @@ const YELLOW: &str = "\x1b[33m";
 const RED: &str = "\x1b[31m";
 
 impl Table {
-    pub(super) fn new(
-        schema: &Schema,
-        options: &Options,
-        collects: bool,
-        out: Box<dyn Write>,
-    ) -> Self {
+    pub(super) fn new(schema: &Schema, options: &Options, collects: bool, out: Box<dyn Write>) -> Self {
         Self {
             columns: schema.columns.iter().map(Column::new).collect(),
             heading: options.heading,
@@ -68,8 +60,7 @@ impl Table {
         let paint = self.color.then_some(BOLD);
         for (place, column) in self.columns.iter().enumerate() {
             let is_last = place + 1 == self.columns.len();
-            self.line
-                .push(&column.name, column.width, column.align, is_last, paint);
+            self.line.push(&column.name, column.width, column.align, is_last, paint);
         }
         self.write_line()
     }
@@ -80,11 +71,7 @@ impl Table {
 
     /// Makes each column as wide as what is in it.
     fn fit(&mut self, rows: &Rows) {
-        let limits: Vec<usize> = self
-            .columns
-            .iter()
-            .map(|column| column.width.max(FIT_LIMIT))
-            .collect();
+        let limits: Vec<usize> = self.columns.iter().map(|column| column.width.max(FIT_LIMIT)).collect();
         for column in &mut self.columns {
             column.width = if self.heading { width(&column.name) } else { 0 };
         }
@@ -92,11 +79,7 @@ impl Table {
             rows.with(place, |cells| {
                 for ((column, &limit), &cell) in self.columns.iter_mut().zip(&limits).zip(cells) {
                     let needed = width(show(&mut self.text, &mut self.clock, cell));
-                    column.width = column.width.max(if is_cuttable(cell) {
-                        needed.min(limit)
-                    } else {
-                        needed
-                    });
+                    column.width = column.width.max(if is_cuttable(cell) { needed.min(limit) } else { needed });
                 }
             });
         }
@@ -109,12 +92,7 @@ impl Column {
         push_visible(&mut name, column.name.as_bytes(), Backslash::Doubled);
         let name = String::from_utf8_lossy(&name).into_owned();
         let width = width(&name).max(usize::from(column.width));
-        Self {
-            width,
-            align: column.align,
-            is_status: name == "status",
-            name,
-        }
+        Self { width, align: column.align, is_status: name == "status", name }
     }
 
     fn paint(&self, cell: Cell<'_>) -> Option<&'static str> {
@@ -141,17 +119,12 @@ impl Renderer for Table {
     }
 
     fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
-        debug_assert_eq!(
-            self.columns.len(),
-            cells.len(),
-            "a row has one cell for each column"
-        );
+        debug_assert_eq!(self.columns.len(), cells.len(), "a row has one cell for each column");
         for (place, (column, &cell)) in self.columns.iter().zip(cells).enumerate() {
             let is_free = place + 1 == self.columns.len() || !is_cuttable(cell);
             let paint = column.paint(cell).filter(|_| self.color);
             let text = show(&mut self.text, &mut self.clock, cell);
-            self.line
-                .push(text, column.width, column.align, is_free, paint);
+            self.line.push(text, column.width, column.align, is_free, paint);
         }
         self.rows += 1;
         self.write_line()
@@ -166,10 +139,7 @@ impl Renderer for Table {
     }
 
     fn counts(&self) -> Counts {
-        Counts {
-            rows: self.rows,
-            beyond_max: 0,
-        }
+        Counts { rows: self.rows, beyond_max: 0 }
     }
 }
 
@@ -197,10 +167,7 @@ mod tests {
     #[test]
     fn the_heading_is_there_at_start_even_if_no_row_follows() {
         let printed = Printed::default();
-        printed
-            .renderer(Format::Table, &Options::default())
-            .start(&run())
-            .expect("start");
+        printed.renderer(Format::Table, &Options::default()).start(&run()).expect("start");
         assert_eq!(
             printed.text(),
             r"time                         src              path          status  response_time_ms  flags
@@ -210,11 +177,7 @@ mod tests {
 
     #[test]
     fn columns_have_fixed_widths_and_only_text_is_cut() {
-        let rows = [
-            row(b"/v1/chat", 200, 12_345_000),
-            row(b"/v1/chat/completions", 0, 0),
-            row(b"", 200, 1_234_567_890_123_000),
-        ];
+        let rows = [row(b"/v1/chat", 200, 12_345_000), row(b"/v1/chat/completions", 0, 0), row(b"", 200, 1_234_567_890_123_000)];
         assert_eq!(
             print(Format::Table, &schema(), &Options::default(), &rows),
             r#"time                         src              path          status  response_time_ms  flags
@@ -228,12 +191,7 @@ mod tests {
     #[test]
     fn what_the_wire_sent_is_shown_and_does_nothing() {
         assert_eq!(
-            print(
-                Format::Table,
-                &hostile_schema(),
-                &Options::default(),
-                &hostile_rows()
-            ),
+            print(Format::Table, &hostile_schema(), &Options::default(), &hostile_rows()),
             r#"name      value
 title     \x1b]0;owned\x07
 formula   =cmd|' /C calc'!A0
@@ -250,14 +208,8 @@ wide      日本＝語
 
     #[test]
     fn collected_rows_decide_on_the_widths() {
-        let options = Options {
-            fit: true,
-            ..Options::default()
-        };
-        let rows = [
-            row(b"/v1/chat/completions", 200, 12_345_000),
-            row(b"/", 0, 0),
-        ];
+        let options = Options { fit: true, ..Options::default() };
+        let rows = [row(b"/v1/chat/completions", 200, 12_345_000), row(b"/", 0, 0)];
         assert_eq!(
             print(Format::Table, &schema(), &options, &rows),
             r"time                         src       path                  status  response_time_ms  flags
@@ -274,16 +226,8 @@ wide      日本＝語
 
     #[test]
     fn colours_come_from_the_renderer_alone() {
-        let options = Options {
-            color: true,
-            columns: Some(vec![2, 3]),
-            ..Options::default()
-        };
-        let rows = [
-            row(b"/\x1b[31m", 200, 1),
-            row(b"/", 404, 1),
-            row(b"/", 503, 1),
-        ];
+        let options = Options { color: true, columns: Some(vec![2, 3]), ..Options::default() };
+        let rows = [row(b"/\x1b[31m", 200, 1), row(b"/", 404, 1), row(b"/", 503, 1)];
         let printed = print(Format::Table, &schema(), &options, &rows).replace('\x1b', "ESC");
         assert_eq!(
             printed,
@@ -297,11 +241,7 @@ wide      日本＝語
 
     #[test]
     fn rows_can_come_without_a_heading() {
-        let options = Options {
-            heading: false,
-            columns: Some(vec![3]),
-            ..Options::default()
-        };
+        let options = Options { heading: false, columns: Some(vec![3]), ..Options::default() };
         assert_eq!(
             print(Format::Table, &schema(), &options, &[row(b"/", 200, 1)]),
             r"   200

@@ -5,10 +5,7 @@ use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
-use super::{
-    Accounting, Align, Cell, Column, Format, Options, Renderer, Run, Schema, StopReason, Summary,
-    TopValue,
-};
+use super::{Accounting, Align, Cell, Column, Format, Options, Renderer, Run, Schema, StopReason, Summary, TopValue};
 
 /// What a real terminal, spreadsheet or parser must survive, each with a name.
 pub(super) const HOSTILE: [(&str, &[u8]); 9] = [
@@ -30,16 +27,9 @@ pub(super) fn schema() -> Schema {
         Column::left("path", 12),
         Column::right("status", 6),
         Column::right("response_time_ms", 10),
-        Column {
-            name: "flags".into(),
-            width: 10,
-            align: Align::Left,
-        },
+        Column { name: "flags".into(), width: 10, align: Align::Left },
     ];
-    Schema {
-        name: "ehl.test/1",
-        columns,
-    }
+    Schema { name: "ehl.test/1", columns }
 }
 
 pub(super) fn row<'a>(path: &'a [u8], status: u64, response_time_ns: u64) -> [Cell<'a>; 6] {
@@ -47,51 +37,23 @@ pub(super) fn row<'a>(path: &'a [u8], status: u64, response_time_ns: u64) -> [Ce
         Cell::Time(1_767_323_045_123_456_789),
         Cell::Address(Ipv4Addr::new(10, 0, 0, 1).into()),
         Cell::Text(path),
-        if status == 0 {
-            Cell::Null
-        } else {
-            Cell::Number(status)
-        },
-        if response_time_ns == 0 {
-            Cell::Null
-        } else {
-            Cell::Millis(response_time_ns)
-        },
-        if status == 0 {
-            Cell::Flags(&["open", "gap"])
-        } else {
-            Cell::Flags(&[])
-        },
+        if status == 0 { Cell::Null } else { Cell::Number(status) },
+        if response_time_ns == 0 { Cell::Null } else { Cell::Millis(response_time_ns) },
+        if status == 0 { Cell::Flags(&["open", "gap"]) } else { Cell::Flags(&[]) },
     ]
 }
 
 pub(super) fn hostile_schema() -> Schema {
-    Schema {
-        name: "ehl.hostile/1",
-        columns: vec![Column::left("name", 8), Column::left("value", 24)],
-    }
+    Schema { name: "ehl.hostile/1", columns: vec![Column::left("name", 8), Column::left("value", 24)] }
 }
 
 pub(super) fn hostile_rows() -> Vec<[Cell<'static>; 2]> {
-    HOSTILE
-        .iter()
-        .map(|&(name, value)| [Cell::Text(name.as_bytes()), Cell::Text(value)])
-        .collect()
+    HOSTILE.iter().map(|&(name, value)| [Cell::Text(name.as_bytes()), Cell::Text(value)]).collect()
 }
 
 /// One row of a ranking of header elements.
-pub(super) const TOP_VALUES: [TopValue<'static>; 2] = [
-    TopValue {
-        value: b"=gzip",
-        count: 3,
-        share: 0.75,
-    },
-    TopValue {
-        value: b"br",
-        count: 1,
-        share: 0.25,
-    },
-];
+pub(super) const TOP_VALUES: [TopValue<'static>; 2] =
+    [TopValue { value: b"=gzip", count: 3, share: 0.75 }, TopValue { value: b"br", count: 1, share: 0.25 }];
 
 pub(super) fn run() -> Run {
     Run {
@@ -104,28 +66,12 @@ pub(super) fn run() -> Run {
 }
 
 pub(super) fn summary() -> Summary {
-    let accounting = Accounting {
-        events: 7,
-        submitted: 5,
-        lost: 2,
-        exchanges: 3,
-        rows: 99,
-        ..Accounting::default()
-    };
-    Summary {
-        ended_at_ns: 1_767_323_055_000_000_000,
-        stop_reason: StopReason::Signal,
-        accounting,
-    }
+    let accounting = Accounting { events: 7, submitted: 5, lost: 2, exchanges: 3, rows: 99, ..Accounting::default() };
+    Summary { ended_at_ns: 1_767_323_055_000_000_000, stop_reason: StopReason::Signal, accounting }
 }
 
 /// All that a renderer prints for some rows.
-pub(super) fn print<const CELLS: usize>(
-    format: Format,
-    schema: &Schema,
-    options: &Options,
-    rows: &[[Cell<'_>; CELLS]],
-) -> String {
+pub(super) fn print<const CELLS: usize>(format: Format, schema: &Schema, options: &Options, rows: &[[Cell<'_>; CELLS]]) -> String {
     let printed = Printed::default();
     let mut renderer = super::renderer(format, schema, options, Box::new(printed.clone()));
     renderer.start(&run()).expect("start");
@@ -144,10 +90,7 @@ impl Printed {
     /// With a version that stays.
     pub(super) fn text(&self) -> String {
         let text = String::from_utf8(self.0.borrow().clone()).expect("all formats are UTF-8");
-        text.replace(
-            concat!("\"version\":\"", env!("CARGO_PKG_VERSION")),
-            "\"version\":\"0.0.0",
-        )
+        text.replace(concat!("\"version\":\"", env!("CARGO_PKG_VERSION")), "\"version\":\"0.0.0")
     }
 
     pub(super) fn renderer(&self, format: Format, options: &Options) -> Box<dyn Renderer> {

@@ -17,10 +17,7 @@ const NS_PER_SECOND: u64 = 1_000_000_000;
 
 impl Clock {
     pub(super) fn new() -> Self {
-        Self {
-            second: 0,
-            text: *b"1970-01-01T00:00:00",
-        }
+        Self { second: 0, text: *b"1970-01-01T00:00:00" }
     }
 
     /// RFC 3339 in UTC with microseconds, cut rather than rounded.
@@ -38,15 +35,9 @@ impl Clock {
 }
 
 fn seconds_text(second: u64) -> [u8; SECONDS_LEN] {
-    let time = i64::try_from(second)
-        .ok()
-        .and_then(|second| jiff::Timestamp::from_second(second).ok());
-    let text = time
-        .expect("64 bits of nanoseconds end in 2554")
-        .to_string();
-    text.as_bytes()[..SECONDS_LEN]
-        .try_into()
-        .expect("years have four digits until 9999")
+    let time = i64::try_from(second).ok().and_then(|second| jiff::Timestamp::from_second(second).ok());
+    let text = time.expect("64 bits of nanoseconds end in 2554").to_string();
+    text.as_bytes()[..SECONDS_LEN].try_into().expect("years have four digits until 9999")
 }
 
 /// A cell as tables and CSV show it, with wire bytes made visible; nothing for what is absent or empty.
@@ -171,13 +162,7 @@ mod tests {
     fn times_are_rfc_3339_with_microseconds_across_seconds_and_centuries() {
         let mut clock = Clock::new();
         let mut out = Vec::new();
-        for ns in [
-            0,
-            1_767_323_045_123_456_789,
-            1_767_323_045_999_999_999,
-            951_826_554_000_001_000,
-            u64::MAX,
-        ] {
+        for ns in [0, 1_767_323_045_123_456_789, 1_767_323_045_999_999_999, 951_826_554_000_001_000, u64::MAX] {
             clock.push(&mut out, ns);
             out.push(b'\n');
         }
@@ -203,16 +188,8 @@ mod tests {
     fn lists_are_one_line() {
         assert_eq!(text(Cell::Flags(&["open", "gap"])), "open gap");
         assert_eq!(text(Cell::Flags(&[])), "");
-        let gzip = TopValue {
-            value: b"gzip",
-            count: 3,
-            share: 0.521_34,
-        };
-        let other = TopValue {
-            value: b"br",
-            count: 1,
-            share: 0.1,
-        };
+        let gzip = TopValue { value: b"gzip", count: 3, share: 0.521_34 };
+        let other = TopValue { value: b"br", count: 1, share: 0.1 };
         assert_eq!(text(Cell::Values(&[gzip, other])), "gzip 0.5213");
         assert_eq!(text(Cell::Values(&[])), "");
     }

@@ -174,4 +174,3 @@ fn number(number: Option<u64>) -> Cell<'static> {
 fn millis(ns: Option<u64>) -> Cell<'static> {
     ns.map_or(Cell::Null, Cell::Millis)
 }
-

@@ -53,10 +53,15 @@ pub(super) fn run(args: &args::Demo) -> anyhow::Result<Outcome> {
     let schema = columns.schema();
     let format = plan::format(args.format);
     let typed: Vec<_> = if format == Format::Table { TABLE_COLUMNS.map(str::to_owned).to_vec() } else { Vec::new() };
-    let options = Options { color: plan::is_coloured(args.color, false), columns: Some(columns.select(&schema, &typed)?), ..Options::default() };
+    let options =
+        Options { color: plan::is_coloured(args.color, false), columns: Some(columns.select(&schema, &typed)?), ..Options::default() };
     let output = Output::stdout()?;
     let mut capture = Capture::new(render::renderer(format, &schema, &options, Box::new(output.writer())), columns);
-    notes.note(format_args!("an API on port {} of the loopback interface, and its clients, for {}", api.port(), humantime::format_duration(watch.run_time)));
+    notes.note(format_args!(
+        "an API on port {} of the loopback interface, and its clients, for {}",
+        api.port(),
+        humantime::format_duration(watch.run_time)
+    ));
     let clients: RefCell<Option<Clients>> = RefCell::new(None);
     let mut sent: Option<Sent> = None;
     let live = Live {

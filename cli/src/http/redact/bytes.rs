@@ -44,14 +44,10 @@ pub(super) fn class(byte: u8) -> u8 {
 
 /// How many bytes from the start of `text` are of `classes`.
 pub(super) fn span(text: &[u8], classes: u8) -> usize {
-    text.iter()
-        .take_while(|byte| class(**byte) & classes != 0)
-        .count()
+    text.iter().take_while(|byte| class(**byte) & classes != 0).count()
 }
 
 /// How many bytes from the start of `text` are of none of `classes`.
 pub(super) fn span_without(text: &[u8], classes: u8) -> usize {
-    text.iter()
-        .take_while(|byte| class(**byte) & classes == 0)
-        .count()
+    text.iter().take_while(|byte| class(**byte) & classes == 0).count()
 }

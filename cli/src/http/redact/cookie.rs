@@ -6,11 +6,7 @@ use super::{holds_secret, whole};
 /// `a=1; b=2` as `a=***; b=***`. A name that is a secret itself is hidden; a pair without a name is a value.
 pub(super) fn request(value: &[u8], out: &mut Vec<u8>) -> bool {
     let mut hidden = false;
-    for (n, cookie) in value
-        .split(|byte| *byte == b';')
-        .map(<[u8]>::trim_ascii)
-        .enumerate()
-    {
+    for (n, cookie) in value.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).enumerate() {
         if n > 0 {
             out.extend_from_slice(b"; ");
         }
@@ -39,9 +35,7 @@ fn pair(cookie: &[u8], out: &mut Vec<u8>) -> bool {
     // Only padding behind the first `=`: a bare base64 value, not a name.
     if let Some(equals) = equals.filter(|at| cookie[*at..].iter().any(|byte| *byte != b'=')) {
         let name = cookie[..equals].trim_ascii();
-        let readable = name
-            .iter()
-            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b'\\'));
+        let readable = name.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b'\\'));
         if readable {
             whole(name, out);
         } else {
@@ -54,23 +48,12 @@ fn pair(cookie: &[u8], out: &mut Vec<u8>) -> bool {
 }
 
 fn attribute(part: &[u8], out: &mut Vec<u8>) -> bool {
-    let equals = part
-        .iter()
-        .position(|byte| *byte == b'=')
-        .unwrap_or(part.len());
+    let equals = part.iter().position(|byte| *byte == b'=').unwrap_or(part.len());
     let (name, value) = part.split_at(equals);
-    let known = |names: &[&str]| {
-        names
-            .iter()
-            .any(|known| name.trim_ascii().eq_ignore_ascii_case(known.as_bytes()))
-    };
+    let known = |names: &[&str]| names.iter().any(|known| name.trim_ascii().eq_ignore_ascii_case(known.as_bytes()));
     let shown = match value.strip_prefix(b"=") {
         None => part.is_empty() || known(&["Secure", "HttpOnly", "Partitioned"]),
-        Some(value) => {
-            known(&[
-                "Path", "Domain", "Expires", "Max-Age", "SameSite", "Priority",
-            ]) && is_harmless(value.trim_ascii())
-        }
+        Some(value) => known(&["Path", "Domain", "Expires", "Max-Age", "SameSite", "Priority"]) && is_harmless(value.trim_ascii()),
     };
     out.extend_from_slice(if shown { part } else { STARS });
     !shown
@@ -111,14 +94,8 @@ mod tests {
     #[test]
     fn keeps_the_attributes_of_response_cookies() {
         for (value, expected) in [
-            (
-                "sid=abc; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax",
-                "sid=***; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax",
-            ),
-            (
-                "sid=abc; expires=Wed, 21 Oct 2026 07:28:00 GMT",
-                "sid=***; expires=Wed, 21 Oct 2026 07:28:00 GMT",
-            ),
+            ("sid=abc; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax", "sid=***; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax"),
+            ("sid=abc; expires=Wed, 21 Oct 2026 07:28:00 GMT", "sid=***; expires=Wed, 21 Oct 2026 07:28:00 GMT"),
             ("a=1; Path=/, b=secret", "a=***; ***"),
             ("a=x;y; Path=/", "a=***; ***; Path=/"),
             ("a=1; Path=/reset/7MA4YWxkTrZu0gWq9", "a=***; ***"),

@@ -9,30 +9,18 @@ impl Scan<'_, '_> {
     pub(super) fn credentials_after_scheme(&mut self, start: usize, end: usize) -> Option<usize> {
         const MAX_LEN: usize = 16;
         let run = &self.bytes[start..end];
-        let word_end = start
-            + run
-                .iter()
-                .take(MAX_LEN)
-                .position(|byte| *byte == b'+')
-                .unwrap_or(run.len());
+        let word_end = start + run.iter().take(MAX_LEN).position(|byte| *byte == b'+').unwrap_or(run.len());
         let word = &self.bytes[start..word_end];
         let gap = &self.bytes[word_end..];
-        let gap = gap
-            .iter()
-            .take_while(|byte| class(**byte) & SPACE != 0 || matches!(byte, b'+' | b','))
-            .count();
+        let gap = gap.iter().take_while(|byte| class(**byte) & SPACE != 0 || matches!(byte, b'+' | b',')).count();
         if gap == 0 || !scheme::is_known(word) {
             return None;
         }
         let from = word_end + gap;
         let run_end = from + span(&self.bytes[from..], RUN);
         let credentials = &self.bytes[from..run_end];
-        let always = scheme::is_always_followed_by_credentials(word)
-            && !self.bytes[word_end..from].contains(&b',');
-        if credentials.is_empty()
-            || self.is_parameter(run_end)
-            || (always && speaks_about_schemes(credentials))
-        {
+        let always = scheme::is_always_followed_by_credentials(word) && !self.bytes[word_end..from].contains(&b',');
+        if credentials.is_empty() || self.is_parameter(run_end) || (always && speaks_about_schemes(credentials)) {
             return None;
         }
         if !always && !is_token_like(credentials) {
@@ -41,9 +29,7 @@ impl Scan<'_, '_> {
         let to = from
             + self.bytes[from..]
                 .iter()
-                .take_while(|byte| {
-                    class(**byte) & (SPACE | WALL) == 0 && !matches!(byte, b',' | b';' | b'&')
-                })
+                .take_while(|byte| class(**byte) & (SPACE | WALL) == 0 && !matches!(byte, b',' | b';' | b'&'))
                 .count();
         self.mask.hide(from, to);
         Some(to)
@@ -52,33 +38,18 @@ impl Scan<'_, '_> {
     /// Whether a name ends here, as in `Bearer realm="x"`; padding is no parameter.
     fn is_parameter(&self, at: usize) -> bool {
         let rest = &self.bytes[at..];
-        rest.first() == Some(&b'=')
-            && rest
-                .get(1)
-                .is_some_and(|byte| class(*byte) & RUN != 0 || *byte == b'"')
+        rest.first() == Some(&b'=') && rest.get(1).is_some_and(|byte| class(*byte) & RUN != 0 || *byte == b'"')
     }
 }
 
 /// "The bearer token is missing".
 fn speaks_about_schemes(word: &[u8]) -> bool {
-    const WORDS: [&[u8]; 6] = [
-        b"token",
-        b"tokens",
-        b"auth",
-        b"authentication",
-        b"authorization",
-        b"scheme",
-    ];
+    const WORDS: [&[u8]; 6] = [b"token", b"tokens", b"auth", b"authentication", b"authorization", b"scheme"];
     WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// Not a word: long, or mixed as words are not.
 fn is_token_like(text: &[u8]) -> bool {
     const MIN_LEN: usize = 8;
-    text.len() >= random::MIN_LEN
-        || (text.len() >= MIN_LEN
-            && text
-                .iter()
-                .skip(1)
-                .any(|byte| class(*byte) & (UPPER | DIGIT) != 0))
+    text.len() >= random::MIN_LEN || (text.len() >= MIN_LEN && text.iter().skip(1).any(|byte| class(*byte) & (UPPER | DIGIT) != 0))
 }

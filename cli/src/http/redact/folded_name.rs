@@ -16,18 +16,13 @@ impl FoldedName {
         if name.len() > Self::MAX_LEN {
             return None;
         }
-        let mut folded = Self {
-            letters: [0; Self::MAX_LEN],
-            len: 0,
-            starts: 0,
-        };
+        let mut folded = Self { letters: [0; Self::MAX_LEN], len: 0, starts: 0 };
         let mut previous = b'-';
         for (at, &byte) in name.iter().enumerate() {
             if byte.is_ascii_alphanumeric() {
                 let begins = !previous.is_ascii_alphanumeric()
                     || (byte.is_ascii_uppercase()
-                        && (!previous.is_ascii_uppercase()
-                            || name.get(at + 1).is_some_and(u8::is_ascii_lowercase)));
+                        && (!previous.is_ascii_uppercase() || name.get(at + 1).is_some_and(u8::is_ascii_lowercase)));
                 folded.starts |= u64::from(begins) << folded.len;
                 folded.letters[folded.len] = byte.to_ascii_lowercase();
                 folded.len += 1;
@@ -50,11 +45,7 @@ impl FoldedName {
             }
             let start = starts.trailing_zeros() as usize;
             starts &= starts - 1;
-            let end = if starts == 0 {
-                self.len
-            } else {
-                starts.trailing_zeros() as usize
-            };
+            let end = if starts == 0 { self.len } else { starts.trailing_zeros() as usize };
             Some(&self.letters[start..end])
         })
     }
@@ -71,10 +62,7 @@ mod tests {
 
     fn words(name: &str) -> Vec<String> {
         let folded = FoldedName::of(name.as_bytes()).expect("names in these tests are short");
-        folded
-            .words()
-            .map(|word| String::from_utf8_lossy(word).into_owned())
-            .collect()
+        folded.words().map(|word| String::from_utf8_lossy(word).into_owned()).collect()
     }
 
     #[test]
@@ -87,16 +75,8 @@ mod tests {
 
     #[test]
     fn the_last_word_is_the_last_that_begins() {
-        assert_eq!(
-            FoldedName::of(b"x-auth-type").expect("short").last_word(),
-            b"type"
-        );
+        assert_eq!(FoldedName::of(b"x-auth-type").expect("short").last_word(), b"type");
         assert_eq!(FoldedName::of(b"").expect("short").last_word(), b"");
-        assert_eq!(
-            FoldedName::of(&[b'a'; 64])
-                .expect("64 letters fit")
-                .last_word(),
-            &[b'a'; 64]
-        );
+        assert_eq!(FoldedName::of(&[b'a'; 64]).expect("64 letters fit").last_word(), &[b'a'; 64]);
     }
 }

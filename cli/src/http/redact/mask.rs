@@ -15,13 +15,7 @@ pub(super) struct Mask<'m> {
 
 impl<'m> Mask<'m> {
     pub(super) fn new(source: &'m [u8], at: Option<&'m [usize]>, out: &'m mut Vec<u8>) -> Self {
-        Self {
-            source,
-            at,
-            out,
-            copied: 0,
-            hidden: false,
-        }
+        Self { source, at, out, copied: 0, hidden: false }
     }
 
     /// Hides the scanned bytes `from..to`. Ranges come in order of their ends; what overlaps or touches the
@@ -49,9 +43,7 @@ impl<'m> Mask<'m> {
     /// How many times the scanned byte `at` was percent-encoded. A delimiter that was encoded more often than the
     /// value's own is part of the value.
     pub(super) fn encoding(&self, at: usize) -> usize {
-        let width = self
-            .at
-            .and_then(|offsets| Some(offsets.get(at + 1)? - offsets.get(at)?));
+        let width = self.at.and_then(|offsets| Some(offsets.get(at + 1)? - offsets.get(at)?));
         // `%3D` is 3 bytes wide, `%253D` 5; JSON escapes are 2 or 6 and do not count.
         width.map_or(0, |width| if width % 2 == 0 { 0 } else { width / 2 })
     }

@@ -80,23 +80,17 @@ impl Redactor {
 
     /// Appends what may be shown of a request-target (RFC 9112 section 3.2) in any of its four forms.
     pub fn target(&self, target: &[u8], out: &mut Vec<u8>) -> bool {
-        let is_authority = !target
-            .iter()
-            .any(|byte| matches!(byte, b'/' | b'?' | b'%' | b'*'));
+        let is_authority = !target.iter().any(|byte| matches!(byte, b'/' | b'?' | b'%' | b'*'));
         if is_authority {
             self.authority(target, out)
         } else {
-            self.masked(target, out, |target, out| {
-                text(b"", target, Form::Target, out)
-            })
+            self.masked(target, out, |target, out| text(b"", target, Form::Target, out))
         }
     }
 
     /// Appends what may be shown of `Host` or `:authority`: no userinfo, no host label that is a token.
     pub fn authority(&self, value: &[u8], out: &mut Vec<u8>) -> bool {
-        self.masked(value, out, |value, out| {
-            text(b"", value, Form::Authority, out)
-        })
+        self.masked(value, out, |value, out| text(b"", value, Form::Authority, out))
     }
 
     /// Appends a method or a field name, which may itself have the shape of a secret.
@@ -127,12 +121,7 @@ impl Redactor {
         }
     }
 
-    fn masked(
-        &self,
-        value: &[u8],
-        out: &mut Vec<u8>,
-        mask: impl Fn(&[u8], &mut Vec<u8>) -> bool,
-    ) -> bool {
+    fn masked(&self, value: &[u8], out: &mut Vec<u8>, mask: impl Fn(&[u8], &mut Vec<u8>) -> bool) -> bool {
         match self.mode {
             Mode::Mask => mask(value, out),
             Mode::Off => copy(value, out),
@@ -169,20 +158,14 @@ fn text(name: &[u8], value: &[u8], form: Form, out: &mut Vec<u8>) -> bool {
 fn decoded(name: &[u8], value: &[u8], folds: Folds, form: Form, out: &mut Vec<u8>) -> bool {
     let view = View::of(value, folds);
     let mask = Mask::new(value, Some(&view.at), out);
-    Scan::decoded(name, &view.bytes, mask)
-        .run(form)
-        .unwrap_or_default()
+    Scan::decoded(name, &view.bytes, mask).run(form).unwrap_or_default()
 }
 
 /// Nobody needs to read around a secret in a folded value, and a fold inside the secret would show its halves.
 fn folded(name: &[u8], value: &[u8], form: Form, out: &mut Vec<u8>) -> bool {
     let mut unused = Vec::new();
     let mut secret = |folds| decoded(name, value, folds, form, &mut unused);
-    if secret(Folds::Space) || secret(Folds::Joined) {
-        stars(value, out)
-    } else {
-        copy(value, out)
-    }
+    if secret(Folds::Space) || secret(Folds::Joined) { stars(value, out) } else { copy(value, out) }
 }
 
 /// Shows a token as a whole or not at all.

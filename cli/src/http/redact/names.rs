@@ -51,9 +51,7 @@ fn kind(name: &[u8], is_parameter: bool) -> Kind {
         b"setcookie" | b"setcookie2" => return Kind::SetCookie,
         b"code" if is_parameter => return Kind::Secret,
         b"pin" | b"pw" => return Kind::Secret,
-        _ => by_stem(letters)
-            .or_else(|| by_word(&folded))
-            .or_else(|| by_ending(letters, &folded)),
+        _ => by_stem(letters).or_else(|| by_word(&folded)).or_else(|| by_ending(letters, &folded)),
     };
     match kind {
         None => Kind::Plain,
@@ -79,9 +77,7 @@ fn is_well_known(name: &[u8]) -> bool {
         17 => &["transfer-encoding", "x-forwarded-proto"],
         _ => &[],
     };
-    names
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+    names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// A name this long is made up; a secret-looking part of it is enough.
@@ -89,9 +85,7 @@ fn long_name_kind(name: &[u8], is_parameter: bool) -> Kind {
     const STEP: usize = FoldedName::MAX_LEN / 2;
     let starts = (0..name.len()).step_by(STEP);
     let parts = starts.map(|start| &name[start..name.len().min(start + FoldedName::MAX_LEN)]);
-    let secret = parts
-        .into_iter()
-        .any(|part| kind(part, is_parameter) != Kind::Plain);
+    let secret = parts.into_iter().any(|part| kind(part, is_parameter) != Kind::Plain);
     if secret { Kind::Secret } else { Kind::Plain }
 }
 
@@ -139,8 +133,8 @@ fn by_word(name: &FoldedName) -> Option<Kind> {
             }
             b"auth" | b"xauth" => auth = true,
             // Who and how, not the credential: `X-Auth-User`, `X-Auth-Request-Email`.
-            b"user" | b"username" | b"email" | b"groups" | b"request" | b"result" | b"level"
-            | b"time" | b"server" | b"service" | b"host" | b"domain" | b"realm"
+            b"user" | b"username" | b"email" | b"groups" | b"request" | b"result" | b"level" | b"time" | b"server" | b"service"
+            | b"host" | b"domain" | b"realm"
                 if auth =>
             {
                 return None;
@@ -154,16 +148,12 @@ fn by_word(name: &FoldedName) -> Option<Kind> {
 /// `*-key` and `*-code`, where what stands before says which key or code.
 fn by_ending(letters: &[u8], name: &FoldedName) -> Option<Kind> {
     if let Some(which) = letters.strip_suffix(b"key") {
-        let benign = BENIGN_KEYS
-            .split(' ')
-            .any(|benign| which.ends_with(benign.as_bytes()));
+        let benign = BENIGN_KEYS.split(' ').any(|benign| which.ends_with(benign.as_bytes()));
         return (!benign).then_some(Kind::Secret);
     }
     if name.last_word() == b"code" || letters.ends_with(b"authcode") {
         let which = letters.strip_suffix(b"code")?;
-        let secret = SECRET_CODES
-            .split(' ')
-            .any(|secret| which.ends_with(secret.as_bytes()));
+        let secret = SECRET_CODES.split(' ').any(|secret| which.ends_with(secret.as_bytes()));
         return secret.then_some(Kind::Secret);
     }
     letters.ends_with(b"codeverifier").then_some(Kind::Secret)
@@ -173,8 +163,7 @@ fn by_ending(letters: &[u8], name: &FoldedName) -> Option<Kind> {
 const BENIGN_KEYS: &str = "cache surrogate idempotency partition primary sort public routing foreign object row websocket \
     message hash group shard order index lookup filter translation event mon tur hot don";
 
-const SECRET_CODES: &str =
-    "auth device verification verify backup recovery login access security sms otp user";
+const SECRET_CODES: &str = "auth device verification verify backup recovery login access security sms otp user";
 
 /// `token_type`, `password_policy`, `secret-name`: these speak about a secret.
 const BENIGN_LAST_WORDS: &str = "type method mode scheme status url uri endpoint version policy algorithm alg input supported \
@@ -186,10 +175,7 @@ const COUNTING_LAST_WORDS: &str = "limit count max min total usage budget durati
 
 fn counts(name: &FoldedName) -> bool {
     const PLURAL: &[u8] = b"tokens";
-    name.letters()
-        .windows(PLURAL.len())
-        .any(|window| window == PLURAL)
-        || contains_word(COUNTING_LAST_WORDS, name.last_word())
+    name.letters().windows(PLURAL.len()).any(|window| window == PLURAL) || contains_word(COUNTING_LAST_WORDS, name.last_word())
 }
 
 fn contains_word(list: &str, word: &[u8]) -> bool {
@@ -200,9 +186,7 @@ fn contains_word(list: &str, word: &[u8]) -> bool {
 pub(super) fn is_key(name: &[u8]) -> bool {
     FoldedName::of(name).is_some_and(|folded| {
         let letters = folded.letters();
-        letters.ends_with(b"key")
-            && letters.len() > 3
-            && by_ending(letters, &folded) == Some(Kind::Secret)
+        letters.ends_with(b"key") && letters.len() > 3 && by_ending(letters, &folded) == Some(Kind::Secret)
     })
 }
 
@@ -249,17 +233,16 @@ mod tests {
             Ocp-Apim-Subscription-Key x-functions-key private-key password user.passwd pwd db_pass \
             JSESSIONID PHPSESSID connect.sid session_id Mcp-Session-Id X-CSRF-Token X-XSRF otp jwt \
             client_assertion X-Auth x-auth-key Authentication key x-credentials device_code code_verifier \
-            reset_token authcode X-Bearer refreshtoken user[password] sessionToken APIKey".split(' ') {
+            reset_token authcode X-Bearer refreshtoken user[password] sessionToken APIKey"
+            .split(' ')
+        {
             assert_eq!(field(name.as_bytes()), Kind::Secret, "{name}");
         }
     }
 
     #[test]
     fn names_of_credentials_may_show_a_scheme() {
-        for name in
-            "Authorization proxy-authorization X-Forwarded-Authorization X-Original-Authorisation"
-                .split(' ')
-        {
+        for name in "Authorization proxy-authorization X-Forwarded-Authorization X-Original-Authorisation".split(' ') {
             assert_eq!(field(name.as_bytes()), Kind::Credentials, "{name}");
         }
     }
@@ -270,7 +253,9 @@ mod tests {
             traceparent x-request-id x-b3-traceid idempotency-key surrogate-key keyword design token_type \
             x-amz-signedheaders SignatureMethod monkey status-code error_code inside x-auth-request-email \
             x-auth-user tokenizer password_policy compass bypass keyboard anthropic-version \
-            openai-organization charset q access-control-allow-credentials x-authenticated-user signature-input".split(' ') {
+            openai-organization charset q access-control-allow-credentials x-authenticated-user signature-input"
+            .split(' ')
+        {
             assert_eq!(field(name.as_bytes()), Kind::Plain, "{name}");
         }
     }
@@ -278,7 +263,9 @@ mod tests {
     #[test]
     fn names_that_count_tokens_are_counters() {
         for name in "x-ratelimit-remaining-tokens anthropic-ratelimit-tokens-remaining max_tokens maxTokens \
-            session_timeout anthropic-ratelimit-input-tokens-reset x-token-count".split(' ') {
+            session_timeout anthropic-ratelimit-input-tokens-reset x-token-count"
+            .split(' ')
+        {
             assert_eq!(field(name.as_bytes()), Kind::Counter, "{name}");
         }
     }
@@ -300,14 +287,7 @@ mod tests {
 
     #[test]
     fn counts_are_numbers_durations_and_times() {
-        for value in [
-            "0",
-            "149984",
-            "6m0s",
-            "2024-01-01T00:00:00Z",
-            "150000, 150000;w=60",
-            "1.5",
-        ] {
+        for value in ["0", "149984", "6m0s", "2024-01-01T00:00:00Z", "150000, 150000;w=60", "1.5"] {
             assert!(is_count(value.as_bytes()), "{value}");
         }
         for value in ["", "abc", "1a2b3c", "s6"] {

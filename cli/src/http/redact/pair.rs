@@ -41,23 +41,11 @@ impl Scan<'_, '_> {
     /// (`"token" :`, `user[token]=`).
     fn name_before(&self, at: usize) -> (usize, usize) {
         let floor = at.saturating_sub(MAX_NAME_LEN);
-        let is_frame =
-            |byte: &u8| matches!(byte, b'"' | b'\'' | b'\\' | b']' | b'[' | b' ' | b'\t');
-        let frame = self.bytes[floor..at]
-            .iter()
-            .rev()
-            .take_while(|byte| is_frame(byte))
-            .count();
+        let is_frame = |byte: &u8| matches!(byte, b'"' | b'\'' | b'\\' | b']' | b'[' | b' ' | b'\t');
+        let frame = self.bytes[floor..at].iter().rev().take_while(|byte| is_frame(byte)).count();
         let to = at - frame;
-        let is_name = |byte: &u8| {
-            class(*byte) & RUN != 0 && *byte != b'/' || matches!(byte, b'[' | b']' | b'$')
-        };
-        let from = to
-            - self.bytes[floor..to]
-                .iter()
-                .rev()
-                .take_while(|byte| is_name(byte))
-                .count();
+        let is_name = |byte: &u8| class(*byte) & RUN != 0 && *byte != b'/' || matches!(byte, b'[' | b']' | b'$');
+        let from = to - self.bytes[floor..to].iter().rev().take_while(|byte| is_name(byte)).count();
         (from, to)
     }
 
@@ -74,11 +62,7 @@ impl Scan<'_, '_> {
         match self.bytes.get(start) {
             Some(quote @ (b'"' | b'\'')) => (start + 1, self.quote_end(start + 1, *quote, escaped)),
             Some(b'[' | b'{') if json || !colon => (start, self.bracket_end(start)),
-            Some(_)
-                if colon && matches!(kind, Kind::Credentials | Kind::Cookie | Kind::SetCookie) =>
-            {
-                (start, self.line_end(start))
-            }
+            Some(_) if colon && matches!(kind, Kind::Credentials | Kind::Cookie | Kind::SetCookie) => (start, self.line_end(start)),
             _ => (start, self.bare_end(start, json, encoding)),
         }
     }
@@ -113,11 +97,7 @@ impl Scan<'_, '_> {
     }
 
     fn line_end(&self, start: usize) -> usize {
-        start
-            + self.bytes[start..]
-                .iter()
-                .take_while(|byte| **byte != b'"')
-                .count()
+        start + self.bytes[start..].iter().take_while(|byte| **byte != b'"').count()
     }
 
     /// Where a value without quotes ends. Passwords hold almost anything, so most delimiters only end it where a
@@ -129,15 +109,11 @@ impl Scan<'_, '_> {
             let ends = self.mask.encoding(at) <= encoding
                 && match byte {
                     _ if class(byte) & WALL != 0 => true,
-                    _ if class(byte) & SPACE != 0 => {
-                        !scheme::is_known(self.bytes[start..at].trim_ascii_end())
-                    }
+                    _ if class(byte) & SPACE != 0 => !scheme::is_known(self.bytes[start..at].trim_ascii_end()),
                     b'&' => true,
                     b'/' | b'?' => self.in_path,
                     b'}' | b']' => json,
-                    b',' | b';' | b'#' | b'|' | b')' => {
-                        json || self.in_path || self.name_follows(at + 1)
-                    }
+                    b',' | b';' | b'#' | b'|' | b')' => json || self.in_path || self.name_follows(at + 1),
                     _ => false,
                 };
             if ends {
@@ -151,11 +127,7 @@ impl Scan<'_, '_> {
     /// Whether `at` starts something else than more of the same value: nothing, white space, `name=`.
     fn name_follows(&self, at: usize) -> bool {
         let rest = &self.bytes[at..];
-        let name = rest
-            .iter()
-            .take(MAX_NAME_LEN)
-            .take_while(|byte| class(**byte) & RUN != 0)
-            .count();
+        let name = rest.iter().take(MAX_NAME_LEN).take_while(|byte| class(**byte) & RUN != 0).count();
         match rest.get(name) {
             None => name == 0,
             Some(b'=' | b':') => name > 0,

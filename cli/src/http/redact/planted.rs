@@ -5,10 +5,7 @@ pub(super) struct Random(pub(super) u64);
 
 impl Random {
     pub(super) fn below(&mut self, limit: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).expect("31 bits fit") % limit
     }
 
@@ -17,9 +14,7 @@ impl Random {
     }
 
     pub(super) fn string(&mut self, alphabet: &str, len: usize) -> String {
-        (0..len)
-            .map(|_| char::from(alphabet.as_bytes()[self.below(alphabet.len())]))
-            .collect()
+        (0..len).map(|_| char::from(alphabet.as_bytes()[self.below(alphabet.len())])).collect()
     }
 }
 
@@ -38,17 +33,8 @@ pub(super) fn shaped_secret(random: &mut Random) -> String {
     let len = 24 + random.below(30);
     match random.below(8) {
         0 | 1 => format!("{}{}", prefix(random), random.string(BASE62, len)),
-        2 => format!(
-            "eyJ{}.eyJ{}.{}",
-            random.string(BASE64URL, 20),
-            random.string(BASE64URL, 40),
-            random.string(BASE64URL, 43)
-        ),
-        3 => format!(
-            "{}{}",
-            random.pick(&["AKIA", "ASIA"]),
-            random.string(BASE32, 16)
-        ),
+        2 => format!("eyJ{}.eyJ{}.{}", random.string(BASE64URL, 20), random.string(BASE64URL, 40), random.string(BASE64URL, 43)),
+        3 => format!("{}{}", random.pick(&["AKIA", "ASIA"]), random.string(BASE32, 16)),
         4 => random.string(BASE62, len),
         5 => random.string(BASE64URL, len + 8),
         6 => random.string(BASE36, len + 8),

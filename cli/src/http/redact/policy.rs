@@ -33,9 +33,7 @@ pub(super) fn parameter(name: &[u8]) -> Allowed {
 }
 
 fn holds_request_id(letters: &[u8]) -> bool {
-    REQUEST_ID_STEMS
-        .iter()
-        .any(|stem| letters.windows(stem.len()).any(|window| window == *stem))
+    REQUEST_ID_STEMS.iter().any(|stem| letters.windows(stem.len()).any(|window| window == *stem))
 }
 
 /// Made to tell one request or one delivery from another, and read by people who look for it.
@@ -58,11 +56,7 @@ const REQUEST_ID_STEMS: &[&[u8]] = &[
 ];
 
 /// An account's name with its provider, not a key to it.
-const ACCOUNT_FIELDS: &[&[u8]] = &[
-    b"openaiorganization",
-    b"openaiproject",
-    b"anthropicorganizationid",
-];
+const ACCOUNT_FIELDS: &[&[u8]] = &[b"openaiorganization", b"openaiproject", b"anthropicorganizationid"];
 
 /// Validators and checksums of content, and request ids that are long base64.
 const OPAQUE_FIELDS: &[&[u8]] = &[

@@ -90,10 +90,7 @@ impl Tally {
         }
         let mut at = 0;
         while at < text.len() {
-            let len = text[at..]
-                .iter()
-                .take_while(|byte| byte.is_ascii_alphanumeric())
-                .count();
+            let len = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
             tally.len += len;
             if len >= MIN_PIECE_LEN && is_random(&text[at..at + len], allowed) {
                 if tally.random_len == 0 {
@@ -205,21 +202,14 @@ fn is_odd(left: u8, right: u8) -> bool {
 
 /// Hexadecimal in one case. A key in base 62 that uses only sixteen of its digits does not occur.
 fn is_hex(piece: &[u8]) -> bool {
-    piece
-        .iter()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        || piece
-            .iter()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
+    piece.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) || piece.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
 }
 
 /// 26 digits of Crockford's base 32, the first of them 0 until the year 3084.
 fn is_ulid(piece: &[u8]) -> bool {
     piece.len() == ULID_LEN
         && piece[0] == b'0'
-        && !piece
-            .iter()
-            .any(|byte| matches!(byte.to_ascii_lowercase(), b'i' | b'l' | b'o' | b'u'))
+        && !piece.iter().any(|byte| matches!(byte.to_ascii_lowercase(), b'i' | b'l' | b'o' | b'u'))
         && (!piece.iter().any(u8::is_ascii_lowercase) || !piece.iter().any(u8::is_ascii_uppercase))
 }
 
@@ -279,20 +269,11 @@ mod tests {
 
     #[test]
     fn a_field_of_ids_may_hold_more() {
-        assert!(!secret(
-            "d41d8cd98f00b204e9800998ecf8427e",
-            Allowed::LongHex
-        ));
+        assert!(!secret("d41d8cd98f00b204e9800998ecf8427e", Allowed::LongHex));
         assert!(secret("req_011CSHoEeqs5C35K2UUqR7Fy", Allowed::LongHex));
         assert!(!secret("req_011CSHoEeqs5C35K2UUqR7Fy", Allowed::RequestIds));
-        assert!(secret(
-            "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY",
-            Allowed::RequestIds
-        ));
-        assert!(!secret(
-            "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY",
-            Allowed::Opaque
-        ));
+        assert!(secret("wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY", Allowed::RequestIds));
+        assert!(!secret("wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY", Allowed::Opaque));
     }
 
     #[test]

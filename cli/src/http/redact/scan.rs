@@ -49,26 +49,13 @@ impl<'s, 'm> Scan<'s, 'm> {
     }
 
     fn new(name: &'s [u8], bytes: &'s [u8], mask: Mask<'m>, raw: bool) -> Self {
-        Self {
-            bytes,
-            mask,
-            raw,
-            name,
-            in_path: false,
-            key: None,
-            chunk: 0,
-            chunk_colon: None,
-        }
+        Self { bytes, mask, raw, name, in_path: false, key: None, chunk: 0, chunk_colon: None }
     }
 
     /// Masks every secret; true when there was one, None when the bytes have to be decoded first.
     pub(super) fn run(mut self, form: Form) -> Option<bool> {
         self.in_path = form == Form::Target;
-        let mut at = if form == Form::Authority {
-            self.authority(0)
-        } else {
-            0
-        };
+        let mut at = if form == Form::Authority { self.authority(0) } else { 0 };
         while at < self.bytes.len() {
             let byte = self.bytes[at];
             let class = class(byte);
@@ -142,13 +129,10 @@ impl<'s, 'm> Scan<'s, 'm> {
     fn pem(&mut self, start: usize) -> usize {
         const END: &[u8] = b"-----END";
         let body = &self.bytes[start..];
-        let end = body
-            .windows(END.len())
-            .position(|window| window == END)
-            .map_or(self.bytes.len(), |at| {
-                let label = start + at + END.len();
-                label + span_without(&self.bytes[label..], WALL)
-            });
+        let end = body.windows(END.len()).position(|window| window == END).map_or(self.bytes.len(), |at| {
+            let label = start + at + END.len();
+            label + span_without(&self.bytes[label..], WALL)
+        });
         self.mask.hide(start, end);
         end
     }
@@ -179,9 +163,7 @@ impl<'s, 'm> Scan<'s, 'm> {
 
     /// Where the token that begins in a run ends: at the end of its path segment or of the run, padding included.
     fn token_end(&self, word: usize, run_end: usize) -> usize {
-        let slash = self.bytes[word..run_end]
-            .iter()
-            .position(|byte| *byte == b'/');
+        let slash = self.bytes[word..run_end].iter().position(|byte| *byte == b'/');
         match slash {
             Some(slash) if self.in_path && !self.bytes[word..].starts_with(b"1//") => word + slash,
             _ => run_end + self.padding(run_end),
@@ -189,10 +171,6 @@ impl<'s, 'm> Scan<'s, 'm> {
     }
 
     pub(super) fn padding(&self, at: usize) -> usize {
-        self.bytes[at..]
-            .iter()
-            .take(2)
-            .take_while(|byte| **byte == b'=')
-            .count()
+        self.bytes[at..].iter().take(2).take_while(|byte| **byte == b'=').count()
     }
 }

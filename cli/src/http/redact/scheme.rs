@@ -25,9 +25,7 @@ const REGISTERED: &[&[u8]] = &[
 const UNREGISTERED: &[&[u8]] = &[b"ApiKey", b"AWS4-HMAC-SHA256", b"Hawk", b"NTLM", b"Token"];
 
 pub(super) fn is_registered(word: &[u8]) -> bool {
-    REGISTERED
-        .iter()
-        .any(|scheme| word.eq_ignore_ascii_case(scheme))
+    REGISTERED.iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
 pub(super) fn is_known(word: &[u8]) -> bool {
@@ -35,10 +33,7 @@ pub(super) fn is_known(word: &[u8]) -> bool {
     const LENGTHS: u32 = 1 << 4 | 1 << 5 | 1 << 6 | 1 << 9 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 16;
     word.len() < 32
         && LENGTHS & (1 << word.len()) != 0
-        && (is_registered(word)
-            || UNREGISTERED
-                .iter()
-                .any(|scheme| word.eq_ignore_ascii_case(scheme)))
+        && (is_registered(word) || UNREGISTERED.iter().any(|scheme| word.eq_ignore_ascii_case(scheme)))
 }
 
 /// Bearer and Basic: what follows is a credential whatever it looks like.
@@ -49,10 +44,7 @@ pub(super) fn is_always_followed_by_credentials(word: &[u8]) -> bool {
 /// Shows `Bearer ***` for `Bearer abc`, `***` for what has no registered scheme; true when something was hidden.
 pub(super) fn mask(value: &[u8], out: &mut Vec<u8>) -> bool {
     let value = value.trim_ascii();
-    let scheme_len = value
-        .iter()
-        .take_while(|byte| !byte.is_ascii_whitespace())
-        .count();
+    let scheme_len = value.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
     let (scheme, credentials) = value.split_at(scheme_len);
     if is_registered(scheme) {
         out.extend_from_slice(scheme);
@@ -78,10 +70,7 @@ mod tests {
             ("bearer   abc def", "bearer ***"),
             ("Basic dXNlcjpwYXNz", "Basic ***"),
             ("SCRAM-SHA-256 data=abc", "SCRAM-SHA-256 ***"),
-            (
-                "Digest username=\"bob\",\r\n response=\"abc\"",
-                "Digest ***",
-            ),
+            ("Digest username=\"bob\",\r\n response=\"abc\"", "Digest ***"),
             ("AWS4-HMAC-SHA256 Credential=AKIA/x", "***"),
             ("hunter2 hunter3", "***"),
             ("hunter2", "***"),
@@ -90,11 +79,7 @@ mod tests {
             ("", ""),
         ] {
             let mut out = Vec::new();
-            assert_eq!(
-                mask(value.as_bytes(), &mut out),
-                shown.contains("***"),
-                "{value}"
-            );
+            assert_eq!(mask(value.as_bytes(), &mut out), shown.contains("***"), "{value}");
             assert_eq!(String::from_utf8_lossy(&out), shown, "{value}");
         }
     }

@@ -89,11 +89,7 @@ fn assert_hidden(secret: &str, shown: &[u8], what: &dyn std::fmt::Display) {
     let decoded = View::of(shown, Folds::Joined).bytes;
     for window in secret.as_bytes().windows(WINDOW) {
         let leaks = |text: &[u8]| text.windows(WINDOW).any(|shown| shown == window);
-        assert!(
-            !leaks(shown) && !leaks(&decoded),
-            "{what}: {secret} shown as {}",
-            String::from_utf8_lossy(shown)
-        );
+        assert!(!leaks(shown) && !leaks(&decoded), "{what}: {secret} shown as {}", String::from_utf8_lossy(shown));
     }
 }
 
@@ -129,11 +125,7 @@ fn a_secret_of_known_shape_is_hidden_anywhere() {
         let secret = shaped_secret(&mut random);
         let (name, template) = (word(&mut random, FIELDS), random.pick(ANYWHERE));
         let value = plant(template, &secret);
-        assert_hidden(
-            &secret,
-            &shown_field(name, value.as_bytes()),
-            &format_args!("{name}: {value}"),
-        );
+        assert_hidden(&secret, &shown_field(name, value.as_bytes()), &format_args!("{name}: {value}"));
     }
 }
 
@@ -147,11 +139,7 @@ fn a_secret_with_a_telling_name_is_hidden_whatever_its_shape() {
             secret = secret.replace('/', "x"); // A bare slash ends userinfo and path parameters.
         }
         let value = plant(template, &secret);
-        assert_hidden(
-            &secret,
-            &shown_field(name, value.as_bytes()),
-            &format_args!("{name}: {value}"),
-        );
+        assert_hidden(&secret, &shown_field(name, value.as_bytes()), &format_args!("{name}: {value}"));
     }
 }
 
@@ -161,17 +149,8 @@ fn a_field_with_a_telling_name_hides_its_value() {
     for _ in 0..10_000 {
         let secret = plain_secret(&mut random);
         let name = word(&mut random, SECRET_FIELDS);
-        let value = plant(
-            random.pick(&[
-                "@", "Bearer @", "x=@", "a b @", "\"@\"", "Hawk @", "a\r\n @",
-            ]),
-            &secret,
-        );
-        assert_hidden(
-            &secret,
-            &shown_field(name, value.as_bytes()),
-            &format_args!("{name}: {value}"),
-        );
+        let value = plant(random.pick(&["@", "Bearer @", "x=@", "a b @", "\"@\"", "Hawk @", "a\r\n @"]), &secret);
+        assert_hidden(&secret, &shown_field(name, value.as_bytes()), &format_args!("{name}: {value}"));
     }
 }
 
@@ -180,45 +159,17 @@ fn cookie_values_are_hidden_whatever_their_shape() {
     let mut random = Random(4);
     for _ in 0..10_000 {
         let secret = plain_secret(&mut random);
-        let value = plant(
-            random.pick(&["a=@", "a=1; b=@", "@", "a=\"x;@\"", "a=b=@", "a=1;\r\n b=@"]),
-            &secret,
-        );
+        let value = plant(random.pick(&["a=@", "a=1; b=@", "@", "a=\"x;@\"", "a=b=@", "a=1;\r\n b=@"]), &secret);
         assert_hidden(&secret, &shown_field("cookie", value.as_bytes()), &value);
-        let value = plant(
-            random.pick(&[
-                "a=@; Path=/",
-                "a=1; Path=/, b=@",
-                "a=1;@",
-                "@",
-                "a=1; Foo=@",
-            ]),
-            &secret,
-        );
-        assert_hidden(
-            &secret,
-            &shown_field("Set-Cookie", value.as_bytes()),
-            &value,
-        );
+        let value = plant(random.pick(&["a=@; Path=/", "a=1; Path=/, b=@", "a=1;@", "@", "a=1; Foo=@"]), &secret);
+        assert_hidden(&secret, &shown_field("Set-Cookie", value.as_bytes()), &value);
     }
 }
 
 #[test]
 fn targets_hide_secrets_of_both_kinds() {
     let mut random = Random(5);
-    let shaped = [
-        "/@",
-        "/a/@/b",
-        "/a?b=@",
-        "/a?@",
-        "/a;m=@",
-        "http://h.example/@",
-        "/a%2F@%2Fb",
-        "/a#@",
-        "/a:@/b",
-        "@",
-        "@.example:443",
-    ];
+    let shaped = ["/@", "/a/@/b", "/a?b=@", "/a?@", "/a;m=@", "http://h.example/@", "/a%2F@%2Fb", "/a#@", "/a:@/b", "@", "@.example:443"];
     let named = [
         "/a?token=@",
         "/a?b=c&API_KEY=@&d=e",
@@ -248,12 +199,7 @@ fn percent_encoded_secrets_are_hidden() {
     for _ in 0..10_000 {
         let secret = random.string("abcdefghijkl0123456789 &=;,/?#%\"'<>:@+", 24);
         let encoded: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        for template in [
-            "/a?token=@&b=c",
-            "/a;jsessionid=@/b",
-            "http://bob:@@h.example/",
-            "/a?b=c&user[password]=@",
-        ] {
+        for template in ["/a?token=@&b=c", "/a;jsessionid=@/b", "http://bob:@@h.example/", "/a?b=c&user[password]=@"] {
             let target = plant(template, &encoded);
             assert_hidden(&encoded, &shown_target(target.as_bytes()), &target);
         }
@@ -266,11 +212,7 @@ fn a_value_cut_anywhere_shows_nothing_of_its_secret() {
     for _ in 0..4_000 {
         let prefix = prefix(&mut random);
         let secret = format!("{prefix}{}", random.string(BASE62, 40));
-        for (name, before) in [
-            ("X-Foo", ""),
-            ("Referer", "https://h.example/a?b="),
-            ("User-Agent", "curl/8.5.0 "),
-        ] {
+        for (name, before) in [("X-Foo", ""), ("Referer", "https://h.example/a?b="), ("User-Agent", "curl/8.5.0 ")] {
             let value = format!("{before}{secret}");
             let cut = &value[..before.len() + prefix.len() + 1 + random.below(40)];
             assert_hidden(&secret, &shown_field(name, cut.as_bytes()), &cut);

@@ -20,11 +20,7 @@ impl Scan<'_, '_> {
         let mut scattered = 0;
         for (from, to) in segments(self.bytes, start, end) {
             let tally = self.random_segment(from, to);
-            scattered += if tally.is_secret() || tally.random_len < MIN_SCATTERED {
-                0
-            } else {
-                tally.random_len
-            };
+            scattered += if tally.is_secret() || tally.random_len < MIN_SCATTERED { 0 } else { tally.random_len };
         }
         if scattered >= MIN_LETTERS {
             self.scattered(start, end);
@@ -40,11 +36,7 @@ impl Scan<'_, '_> {
         }
         if tally.is_secret() {
             let (first, last) = tally.extent(text);
-            let padding = if from + last == to {
-                self.padding(to)
-            } else {
-                0
-            };
+            let padding = if from + last == to { self.padding(to) } else { 0 };
             self.mask.hide(from + first, from + last + padding);
         }
         tally
@@ -60,9 +52,7 @@ impl Scan<'_, '_> {
     }
 
     fn allowed(&self) -> Allowed {
-        let key = self
-            .key
-            .map(|(from, to)| policy::parameter(&self.bytes[from..to]));
+        let key = self.key.map(|(from, to)| policy::parameter(&self.bytes[from..to]));
         key.unwrap_or_default().max(policy::field(self.name))
     }
 }
@@ -72,11 +62,9 @@ const MIN_SCATTERED: usize = 8;
 
 fn segments(bytes: &[u8], start: usize, end: usize) -> impl Iterator<Item = (usize, usize)> {
     let mut from = start;
-    bytes[start..end]
-        .split(|byte| *byte == b'/')
-        .map(move |segment| {
-            let range = (from, from + segment.len());
-            from = range.1 + 1;
-            range
-        })
+    bytes[start..end].split(|byte| *byte == b'/').map(move |segment| {
+        let range = (from, from + segment.len());
+        from = range.1 + 1;
+        range
+    })
 }

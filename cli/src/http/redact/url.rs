@@ -10,18 +10,13 @@ impl Scan<'_, '_> {
     pub(super) fn authority(&mut self, start: usize) -> usize {
         let encoding = self.mask.encoding(start.saturating_sub(1));
         let mut end = start;
-        while end < self.bytes.len()
-            && !(ends_authority(self.bytes[end]) && self.mask.encoding(end) <= encoding)
-        {
+        while end < self.bytes.len() && !(ends_authority(self.bytes[end]) && self.mask.encoding(end) <= encoding) {
             if self.raw && self.bytes[end] == b'%' {
                 return end; // The walk ends here, and starts again decoded.
             }
             end += 1;
         }
-        let host = match self.bytes[start..end]
-            .iter()
-            .rposition(|byte| *byte == b'@')
-        {
+        let host = match self.bytes[start..end].iter().rposition(|byte| *byte == b'@') {
             Some(at) => {
                 self.mask.hide(start, start + at);
                 start + at + 1
@@ -45,11 +40,8 @@ impl Scan<'_, '_> {
     /// Masks labels of a host name that are tokens or random strings.
     pub(super) fn labels(&mut self, start: usize, end: usize) {
         let mut from = start;
-        for label in
-            self.bytes[start..end].split(|byte| !(class(*byte) & RUN != 0 && *byte != b'.'))
-        {
-            let random =
-                label.len() >= random::MIN_LEN && Tally::of(label, Allowed::Ids).is_secret();
+        for label in self.bytes[start..end].split(|byte| !(class(*byte) & RUN != 0 && *byte != b'.')) {
+            let random = label.len() >= random::MIN_LEN && Tally::of(label, Allowed::Ids).is_secret();
             if random || holds_vendor_token(label) {
                 self.mask.hide(from, from + label.len());
             }
@@ -62,10 +54,7 @@ impl Scan<'_, '_> {
         const NAMES_A_PERSON: [&[u8]; 6] = [b"mailto", b"sip", b"sips", b"acct", b"xmpp", b"im"];
         if let Some(colon) = self.chunk_colon {
             let user = &self.bytes[self.chunk..colon];
-            if !NAMES_A_PERSON
-                .iter()
-                .any(|scheme| user.eq_ignore_ascii_case(scheme))
-            {
+            if !NAMES_A_PERSON.iter().any(|scheme| user.eq_ignore_ascii_case(scheme)) {
                 self.mask.hide(self.chunk, at);
             }
         }
@@ -84,22 +73,13 @@ fn holds_vendor_token(label: &[u8]) -> bool {
 
 /// Whether what follows the host's colon, if there is one, can be a port. IPv6 addresses have colons of their own.
 fn port_is_number(host: &[u8]) -> bool {
-    let host = host
-        .iter()
-        .position(|byte| matches!(byte, b',' | b';' | b')' | b'|' | b'\''))
-        .map_or(host, |end| &host[..end]);
-    let after_address = host
-        .iter()
-        .rposition(|byte| *byte == b']')
-        .map_or(0, |bracket| bracket + 1);
+    let host = host.iter().position(|byte| matches!(byte, b',' | b';' | b')' | b'|' | b'\'')).map_or(host, |end| &host[..end]);
+    let after_address = host.iter().rposition(|byte| *byte == b']').map_or(0, |bracket| bracket + 1);
     let Some(colon) = host[after_address..].iter().position(|byte| *byte == b':') else {
         return true;
     };
     let port = &host[after_address + colon + 1..];
     // Without brackets, as in `X-Forwarded-For`; one colon alone may be a password's.
-    let is_address = port.contains(&b':')
-        && host
-            .iter()
-            .all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
+    let is_address = port.contains(&b':') && host.iter().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
     (!port.is_empty() && port.iter().all(u8::is_ascii_digit)) || is_address
 }

@@ -74,19 +74,12 @@ const CERTAIN: &[&[u8]] = &[
 
 /// Words and names begin like this too (`sk-SK`, `hf_hub`): a secret if what follows looks like one.
 const AMBIGUOUS: &[&[u8]] = &[
-    b"sk-", b"sk_", b"rk_", b"pk_", b"hf_", b"SG.", b"ASIA", b"hvs.", b"hvb.", b"hvr.", b"xai-",
-    b"pplx-", b"gsk_", b"tvly-", b"nvapi-", b"glc_", b"r8_", b"key-", b"sbp_", b"EAAC",
+    b"sk-", b"sk_", b"rk_", b"pk_", b"hf_", b"SG.", b"ASIA", b"hvs.", b"hvb.", b"hvr.", b"xai-", b"pplx-", b"gsk_", b"tvly-", b"nvapi-",
+    b"glc_", b"r8_", b"key-", b"sbp_", b"EAAC",
 ];
 
 /// Certain prefixes that package tools also use in names: `npm_config_cache`, `pypi-server`.
-const TOOL_NAMES: &[&[u8]] = &[
-    b"npm_config",
-    b"npm_lifecycle",
-    b"npm_package",
-    b"npm_execpath",
-    b"pypi-server",
-    b"pypi-mirror",
-];
+const TOOL_NAMES: &[&[u8]] = &[b"npm_config", b"npm_lifecycle", b"npm_package", b"npm_execpath", b"pypi-server", b"pypi-mirror"];
 
 /// One bit for the first three bytes of every prefix: one load tells that most words are none.
 const FIRST_THREE: [u64; 64] = {
@@ -121,15 +114,11 @@ pub(super) fn starts_token(text: &[u8], cut: bool) -> bool {
     }
     let after = |list: &[&[u8]]| list.iter().find_map(|prefix| text.strip_prefix(*prefix));
     if let Some(rest) = after(CERTAIN) {
-        return rest
-            .first()
-            .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-            && after(TOOL_NAMES).is_none();
+        return rest.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) && after(TOOL_NAMES).is_none();
     }
     // The two that LLM gateways see most, cut short: nothing else of three letters follows them at the end of a value.
     let few_left = |rest: &[u8]| rest.len() > 2 && rest.iter().all(u8::is_ascii_alphanumeric);
-    let cut_short =
-        |rest| cut && (text.starts_with(b"sk-") || text.starts_with(b"hf_")) && few_left(rest);
+    let cut_short = |rest| cut && (text.starts_with(b"sk-") || text.starts_with(b"hf_")) && few_left(rest);
     after(AMBIGUOUS).is_some_and(|rest| looks_like_token(rest, cut) || cut_short(rest))
 }
 
@@ -139,17 +128,10 @@ fn looks_like_token(rest: &[u8], cut: bool) -> bool {
     // Long enough to judge, short enough to keep a hostile `sk-sk-sk-...` linear.
     const MAX_LEN: usize = 64;
     let rest = &rest[..rest.len().min(MAX_LEN)];
-    let token = rest
-        .iter()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        .count();
-    let first_piece = rest
-        .iter()
-        .take_while(|byte| byte.is_ascii_alphanumeric())
-        .count();
+    let token = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')).count();
+    let first_piece = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let token = &rest[..token];
-    let mixed =
-        token.iter().any(u8::is_ascii_digit) || token.iter().skip(1).any(u8::is_ascii_uppercase);
+    let mixed = token.iter().any(u8::is_ascii_digit) || token.iter().skip(1).any(u8::is_ascii_uppercase);
     (mixed && first_piece > 0 && token.len() >= min_mixed_len) || first_piece >= MIN_LEN
 }
 
@@ -162,7 +144,9 @@ mod tests {
         for text in "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0 eyJh ghp_16C7e42F292c6912E7710c838347Ae178B4a ghp_a \
             sk-ant-api03-x sk-1234567890 sk-abcdefghijklmnop sk_live_4eC39Hq AKIAIOSFODNN7EXAMPLE AKIAIO \
             ASIAIOSFODNN7EXAMPLE AIzaSyD ya29.a0AfH6 npm_x pypi-AgEI hf_abcDEF123 SG.ngeVfQFYQlKU0ufo \
-            github_pat_11A xoxb-1 whsec_a".split(' ') {
+            github_pat_11A xoxb-1 whsec_a"
+            .split(' ')
+        {
             assert!(starts_token(text.as_bytes(), false), "{text}");
         }
     }
@@ -170,7 +154,9 @@ mod tests {
     #[test]
     fn words_that_begin_like_a_prefix_are_not_tokens() {
         for text in "sk-SK sk-telecom-news hf_hub hf_transfer npm_config_cache pypi-server ASIA ASIA-PACIFIC \
-            SG.example key-value pk_name gh ey AKIA task-sk".split(' ') {
+            SG.example key-value pk_name gh ey AKIA task-sk"
+            .split(' ')
+        {
             assert!(!starts_token(text.as_bytes(), false), "{text}");
         }
     }

@@ -23,17 +23,11 @@ pub(super) fn folded(value: &[u8]) -> bool {
 
 impl View {
     pub(super) fn of(value: &[u8], folds: Folds) -> Self {
-        let mut view = Self {
-            bytes: Vec::with_capacity(value.len()),
-            at: Vec::with_capacity(value.len() + 1),
-        };
+        let mut view = Self { bytes: Vec::with_capacity(value.len()), at: Vec::with_capacity(value.len() + 1) };
         let mut at = 0;
         while at < value.len() {
             if folds == Folds::Joined && matches!(value[at], b'\r' | b'\n') {
-                at += value[at..]
-                    .iter()
-                    .take_while(|byte| byte.is_ascii_whitespace())
-                    .count();
+                at += value[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
                 continue;
             }
             let (byte, length) = decoded(&value[at..]);
@@ -76,9 +70,7 @@ fn percent(text: &[u8]) -> (u8, usize) {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]
@@ -102,10 +94,7 @@ mod tests {
 
     #[test]
     fn leaves_broken_escapes_alone() {
-        assert_eq!(
-            read(r"100% %zz %4 \u00 \x %25", Folds::Space),
-            r"100% %zz %4 \u00 \x %"
-        );
+        assert_eq!(read(r"100% %zz %4 \u00 \x %25", Folds::Space), r"100% %zz %4 \u00 \x %");
     }
 
     #[test]

@@ -43,9 +43,7 @@ impl Staged {
     pub(super) fn new(path: &Path) -> io::Result<Self> {
         let (dir, name) = split(path)?;
         match unprivileged(|| Self::beside(dir.try_clone()?, name.clone())) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                Self::aside(dir, name, None)
-            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Self::aside(dir, name, None),
             staged => staged,
         }
     }
@@ -96,22 +94,13 @@ impl Staged {
 
     /// The same under a hidden name.
     pub(super) fn hidden(dir: OwnedFd, name: OsString) -> io::Result<Self> {
-        let (file, hidden) =
-            with_hidden_name(|hidden| rustix::fs::openat(&dir, hidden, CREATE, PRIVATE))?;
+        let (file, hidden) = with_hidden_name(|hidden| rustix::fs::openat(&dir, hidden, CREATE, PRIVATE))?;
         Ok(Self::replacing(dir, name, file, Some(hidden)))
     }
 
     fn replacing(dir: OwnedFd, name: OsString, file: OwnedFd, hidden: Option<OsString>) -> Self {
         let file = Arc::new(file.into());
-        Self {
-            file,
-            dir,
-            name,
-            replaces: true,
-            hidden,
-            target: None,
-            is_target_new: false,
-        }
+        Self { file, dir, name, replaces: true, hidden, target: None, is_target_new: false }
     }
 
     /// Written in the system's directory for temporary files, for `target` or a file made now with all privileges.
@@ -122,15 +111,7 @@ impl Staged {
             Some(target) => target,
             None => rustix::fs::openat(&dir, &name, CREATE, PRIVATE)?.into(),
         };
-        Ok(Self {
-            file,
-            dir,
-            name,
-            replaces: false,
-            hidden: None,
-            target: Some(target),
-            is_target_new,
-        })
+        Ok(Self { file, dir, name, replaces: false, hidden: None, target: Some(target), is_target_new })
     }
 
     /// Gives the new file what a reader of the old one relies on, or fails where that takes privileges.
@@ -158,16 +139,11 @@ impl Staged {
     }
 
     fn fill(&mut self) -> io::Result<()> {
-        let target = self
-            .target
-            .as_ref()
-            .expect("held since open where nothing is replaced");
+        let target = self.target.as_ref().expect("held since open where nothing is replaced");
         let mut file = &*self.file;
         let len = file.metadata()?.len();
         // Finds out that the disk is full while the old content is still there; not all file systems can.
-        if let Err(errno @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) =
-            rustix::fs::fallocate(target, FallocateFlags::KEEP_SIZE, 0, len)
-        {
+        if let Err(errno @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) = rustix::fs::fallocate(target, FallocateFlags::KEEP_SIZE, 0, len) {
             return Err(errno.into());
         }
         file.rewind()?;
@@ -194,10 +170,7 @@ impl Drop for Staged {
 /// The directory, open so that it is reached without asking again, and the name in it.
 pub(super) fn split(path: &Path) -> io::Result<(OwnedFd, OsString)> {
     let name = path.file_name().ok_or(Errno::ISDIR)?;
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = rustix::fs::openat(CWD, parent, flags, Mode::empty())?;
     Ok((dir, name.to_owned()))
@@ -220,9 +193,7 @@ fn link(file: impl AsFd, dir: &OwnedFd, name: &OsStr) -> rustix::io::Result<()> 
 }
 
 /// Runs `create` with a name that nobody else has taken.
-fn with_hidden_name<R>(
-    create: impl Fn(&OsStr) -> rustix::io::Result<R>,
-) -> rustix::io::Result<(R, OsString)> {
+fn with_hidden_name<R>(create: impl Fn(&OsStr) -> rustix::io::Result<R>) -> rustix::io::Result<(R, OsString)> {
     for attempt in 0.. {
         let name = OsString::from(format!(".ehl-{}-{attempt}", std::process::id()));
         match create(&name) {

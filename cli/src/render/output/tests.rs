@@ -26,9 +26,7 @@ fn mode(path: &Path) -> u32 {
 
 fn names(dir: &TempDir) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir.path()).expect("readable");
-    let mut names: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("an entry").file_name().into())
-        .collect();
+    let mut names: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").file_name().into()).collect();
     names.sort();
     names
 }
@@ -74,10 +72,7 @@ fn a_file_that_is_there_is_replaced_and_keeps_its_mode() {
     assert_eq!(mode(&path), 0o640);
     let mut seen = String::new();
     reader.read_to_string(&mut seen).expect("read");
-    assert_eq!(
-        seen, "something longer than what comes",
-        "who has it open still reads the old one"
-    );
+    assert_eq!(seen, "something longer than what comes", "who has it open still reads the old one");
 }
 
 #[test]
@@ -93,10 +88,7 @@ fn a_symbolic_link_is_followed_and_stays() {
         write(&output, target);
         output.commit().expect("committed");
         assert_eq!(read(&dir.path().join(target)), target);
-        assert_eq!(
-            fs::read_link(&link).expect("still a link"),
-            Path::new(target)
-        );
+        assert_eq!(fs::read_link(&link).expect("still a link"), Path::new(target));
         fs::remove_file(&link).expect("removed");
     }
 }
@@ -114,10 +106,7 @@ fn a_device_is_written_in_place() {
 fn a_full_device_is_named_at_the_write_that_fails() {
     let output = Output::file(Path::new("/dev/full")).expect("opened");
     let error = output.writer().write_all(b"x").expect_err("full");
-    assert_eq!(
-        error.to_string(),
-        "cannot write to /dev/full: No space left on device"
-    );
+    assert_eq!(error.to_string(), "cannot write to /dev/full: No space left on device");
     assert_eq!(error.kind(), ErrorKind::StorageFull);
 }
 
@@ -125,14 +114,7 @@ fn a_full_device_is_named_at_the_write_that_fails() {
 fn a_pipe_is_written_in_place() {
     let dir = dir();
     let path = dir.path().join("pipe");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &path,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RWXU,
-        0,
-    )
-    .expect("made");
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).expect("made");
     let reader = path.clone();
     let reader = std::thread::spawn(move || read(&reader));
     let output = Output::file(&path).expect("opened");
@@ -149,10 +131,7 @@ fn a_reader_that_went_away_is_recognised() {
     drop(reader);
     let error = output.writer().write_all(b"x").expect_err("closed");
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
-    assert_eq!(
-        error.to_string(),
-        "cannot write to standard output: Broken pipe"
-    );
+    assert_eq!(error.to_string(), "cannot write to standard output: Broken pipe");
 }
 
 #[test]
@@ -179,21 +158,12 @@ fn what_cannot_be_written_is_known_at_open() {
         error.replace(&dir.path().display().to_string(), "DIR")
     };
     assert_eq!(refused(dir.path()), "cannot write to DIR: Is a directory");
-    assert_eq!(
-        refused(&dir.path().join("new/")),
-        "cannot write to DIR/new/: Is a directory"
-    );
-    assert_eq!(
-        refused(&dir.path().join("no/rows")),
-        "cannot write to DIR/no/rows: No such file or directory"
-    );
+    assert_eq!(refused(&dir.path().join("new/")), "cannot write to DIR/new/: Is a directory");
+    assert_eq!(refused(&dir.path().join("no/rows")), "cannot write to DIR/no/rows: No such file or directory");
     let long = dir.path().join("x".repeat(300));
     assert!(refused(&long).ends_with(": File name too long"));
     fs::write(dir.path().join("file"), "").expect("written");
-    assert_eq!(
-        refused(&dir.path().join("file/rows")),
-        "cannot write to DIR/file/rows: Not a directory"
-    );
+    assert_eq!(refused(&dir.path().join("file/rows")), "cannot write to DIR/file/rows: Not a directory");
 }
 
 #[test]
@@ -207,10 +177,7 @@ fn what_only_privileges_allow_is_done_at_open() {
 
     let error = unprivileged(|| Output::file(&new).err().expect("refused"));
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
-    assert!(
-        error.to_string().ends_with("/new: Permission denied"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("/new: Permission denied"), "{error}");
 
     let mut paths = vec![&old];
     // Who has no privileges to lose can still fill a file, but not make one.
@@ -253,11 +220,7 @@ fn a_hidden_name_is_removed_on_drop_and_renamed_on_commit() {
     for commits in [false, true] {
         let (staged_dir, name) = staged::split(&path).expect("split");
         let staged = Staged::hidden(staged_dir, name).expect("made");
-        staged
-            .file()
-            .as_ref()
-            .write_all(b"rows\n")
-            .expect("written");
+        staged.file().as_ref().write_all(b"rows\n").expect("written");
         assert_eq!(names(&dir).len(), 1);
         assert!(!path.exists());
         if commits {

@@ -38,9 +38,7 @@ impl<'a> Key<'a> {
     }
 
     fn first(values: &[TopValue<'a>]) -> Self {
-        values
-            .first()
-            .map_or(Key::Absent, |first| Key::Text(first.value))
+        values.first().map_or(Key::Absent, |first| Key::Text(first.value))
     }
 
     /// The order of two cells of one column.

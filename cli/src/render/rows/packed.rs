@@ -156,13 +156,7 @@ impl<'a> Reader<'a> {
 
     fn values(&mut self) -> Vec<TopValue<'a>> {
         let count = self.place();
-        (0..count)
-            .map(|_| TopValue {
-                value: self.text(),
-                count: self.varint(),
-                share: f64::from_le_bytes(self.array()),
-            })
-            .collect()
+        (0..count).map(|_| TopValue { value: self.text(), count: self.varint(), share: f64::from_le_bytes(self.array()) }).collect()
     }
 }
 

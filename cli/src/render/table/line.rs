@@ -20,19 +20,8 @@ const PLAIN: &str = "\x1b[0m";
 
 impl Line {
     /// The next column; its text is cut to `width` unless it is free.
-    pub(super) fn push(
-        &mut self,
-        text: &str,
-        width: usize,
-        align: Align,
-        is_free: bool,
-        paint: Option<&str>,
-    ) {
-        let (text, ellipsis, needed) = if is_free {
-            (text, "", self::width(text))
-        } else {
-            cut(text, width)
-        };
+    pub(super) fn push(&mut self, text: &str, width: usize, align: Align, is_free: bool, paint: Option<&str>) {
+        let (text, ellipsis, needed) = if is_free { (text, "", self::width(text)) } else { cut(text, width) };
         let start = match align {
             Align::Left => self.next_start,
             Align::Right => (self.next_start + width).saturating_sub(needed),
@@ -46,12 +35,7 @@ impl Line {
         let start = start.max(self.at + gap);
         self.text.resize(self.text.len() + start - self.at, b' ');
         self.at = start + needed;
-        for part in [
-            paint.unwrap_or(""),
-            text,
-            ellipsis,
-            paint.map_or("", |_| PLAIN),
-        ] {
+        for part in [paint.unwrap_or(""), text, ellipsis, paint.map_or("", |_| PLAIN)] {
             self.text.extend_from_slice(part.as_bytes());
         }
     }
@@ -72,9 +56,7 @@ pub(super) fn width(text: &str) -> usize {
     if text.is_ascii() {
         return text.len();
     }
-    text.chars()
-        .map(|character| character.width().unwrap_or(0))
-        .sum()
+    text.chars().map(|character| character.width().unwrap_or(0)).sum()
 }
 
 /// As much of a text as fits, what stands for the rest, and the columns that both take.
@@ -127,12 +109,7 @@ mod tests {
     fn a_text_that_does_not_fit_takes_from_the_space_after_it() {
         let mut line = Line::default();
         let mut all = String::new();
-        for (first, second) in [
-            ("1", "GET"),
-            ("123456", "GET"),
-            ("12345678901", "GET"),
-            ("", "GET"),
-        ] {
+        for (first, second) in [("1", "GET"), ("123456", "GET"), ("12345678901", "GET"), ("", "GET")] {
             line.push(first, 4, Align::Right, true, None);
             line.push(second, 5, Align::Right, false, None);
             line.push("end", 3, Align::Left, true, None);
