@@ -199,16 +199,18 @@ fn output_to_a_file_is_whole_or_not_there() {
     assert!(!new.exists(), "half a file is there");
     assert_eq!(std::fs::read_to_string(&old).expect("the old file"), "what was there before");
 
+    // A new file is for its owner only; one that is there keeps the mode that its owner gave it.
+    std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o640)).expect("the old file's mode is set");
     let stopped = [start(&new), start(&old)];
     exchange_plain(&netns, 5);
-    for (capture, path) in stopped.into_iter().zip([new, old]) {
+    for ((capture, path), wanted) in stopped.into_iter().zip([new, old]).zip([0o600, 0o640]) {
         let outcome = capture.stop().exited(0);
         assert!(outcome.stdout.is_empty(), "{outcome}");
         let records = ndjson(&std::fs::read(&path).expect("the output file"));
         let types: Vec<_> = records.iter().filter_map(|record| record["type"].as_str()).collect();
         assert_eq!(types, ["start", "row", "row", "row", "row", "row", "summary"]);
         let mode = std::fs::metadata(&path).expect("the output file").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(mode & 0o777, wanted);
     }
 }
 

@@ -280,8 +280,8 @@ fn many_conversations_at_once_are_told_apart() {
             let mut rounds = Vec::new();
             for (talk, index) in talks.iter_mut().zip(0..) {
                 let [first, second] = talk.request(get(&format!("/{index}/{round}"))).cut(9);
-                let [third, fourth] = talk.response(answer(200 + index)).cut(11);
-                expected.push(format!("GET /{index}/{round} {}", 200 + index));
+                let [third, fourth] = talk.response(answer(400 + index)).cut(11);
+                expected.push(format!("GET /{index}/{round} {}", 400 + index));
                 rounds.push([first, second, third, fourth]);
             }
             (0..4).for_each(|part| wire.send_all(rounds.iter().map(|segments| &segments[part])));

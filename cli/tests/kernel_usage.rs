@@ -68,7 +68,7 @@ fn a_value_that_cannot_be_right_is_named() {
         (["capture", "--net", "10.0.0"], "10.0.0"),
         (["capture", "--port", "70000"], "70000"),
         (["capture", "--port", "9000-8000"], "9000-8000"),
-        (["capture", "--status", "9xx"], "9xx"),
+        (["capture", "--status", "0xx"], "0xx"),
         (["capture", "--format", "yaml"], "yaml"),
         (["capture", "--probe", "nosuch"], "nosuch"),
         (["capture", "--nosuch", "x"], "--nosuch"),

@@ -65,6 +65,9 @@ impl Connection {
             self.open(sender, &part, shared, outcome);
             return;
         }
+        if part.tcp_flags & tcp_flag::ACK != 0 && self.halves[1 - sender].stream.held_bytes() > 0 {
+            self.deliver(1 - sender, shared, outcome, |stream, deliver| stream.acknowledged(part.acknowledgement, deliver));
+        }
         if part.covered > 0 || part.handover.is_some() {
             self.deliver(sender, shared, outcome, |stream, deliver| stream.push(part, may_start, deliver));
         }
@@ -144,14 +147,19 @@ impl Connection {
         feed: impl FnOnce(&mut Reassembly, &mut dyn FnMut(Piece<'_>)),
     ) {
         let mut stream = std::mem::take(&mut self.halves[sender].stream);
+        let expected = self.halves[1 - sender].stream.next();
         let (mut messages, mut side) = self.side(sender, shared, outcome);
+        side.acknowledgement = expected.unwrap_or(0);
         feed(&mut stream, &mut |piece| match piece {
             Piece::Part(part) => {
                 side.sequence = part.sequence;
                 side.acknowledgement = part.acknowledgement;
                 messages.part(&part, &mut side);
             }
-            Piece::Gap(missing) => messages.gap(missing, &mut side),
+            Piece::Gap { sequence, missing } => {
+                side.sequence = sequence;
+                messages.gap(missing, &mut side);
+            }
         });
         let tunnel = side.tunnel;
         let half = &mut self.halves[sender];
@@ -193,7 +201,7 @@ struct Side<'a> {
     pairing: &'a mut Pairing,
     shared: &'a Shared,
     outcome: &'a mut Outcome,
-    /// Of the part at hand.
+    /// Of the part at hand; where the gap starts.
     sequence: u32,
     acknowledgement: u32,
     /// The connection became a tunnel.

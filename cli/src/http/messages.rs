@@ -62,6 +62,15 @@ enum State {
 struct Partial {
     start: Start,
     bytes: Vec<u8>,
+    /// The boundary was guessed.
+    guessed: bool,
+}
+
+impl Partial {
+    /// Whether what was taken for the start of a head was text, and the head starts with `captured` instead.
+    fn is_superseded(&self, captured: &[u8]) -> bool {
+        self.guessed && !self.bytes.contains(&b'\n') && self.bytes.contains(&b' ') && is_first_line(captured)
+    }
 }
 
 impl Messages {
@@ -222,7 +231,7 @@ impl Messages {
         if (!lost || at == 0) && may_start(captured) {
             let start =
                 Start { time_ns: part.time_ns, sequence: part.sequence.wrapping_add(at as u32), acknowledgement: part.acknowledgement };
-            self.state = State::Head(Partial { start, bytes: Vec::new() });
+            self.state = State::Head(Partial { start, bytes: Vec::new(), guessed: lost });
             return 0;
         }
         if !lost {
@@ -234,6 +243,11 @@ impl Messages {
 
     fn read_head(&mut self, captured: &[u8], rest: usize, part: &Part<'_>, sink: &mut impl Sink) -> usize {
         let State::Head(partial) = &mut self.state else { return rest };
+        if partial.is_superseded(captured) {
+            sink.undecodable();
+            self.state = State::Resync;
+            return 0;
+        }
         let start = partial.start;
         if partial.bytes.is_empty() {
             if let Some(end) = head_end(captured, 0) {
@@ -332,6 +346,15 @@ pub(super) fn may_start(bytes: &[u8]) -> bool {
         Some(end) => end > 0 && bytes[end] == b' ',
         None => bytes.len() < MAX_TOKEN,
     }
+}
+
+/// Whether the bytes start with a whole first line of a head.
+fn is_first_line(bytes: &[u8]) -> bool {
+    let Some(end) = memchr::memchr(b'\n', bytes) else { return false };
+    let line = bytes[..end].trim_ascii_end();
+    let is_response = || line.starts_with(b"HTTP/1.") && matches!(line.get(8..12), Some([b' ', b'1'..=b'9', _, _]));
+    let is_request = || line.len() > 9 && line[line.len() - 9..].starts_with(b" HTTP/1.") && line[..line.len() - 9].contains(&b' ');
+    may_start(line) && (is_response() || is_request())
 }
 
 /// Length of the PROXY protocol header (version 1 or 2) that the bytes start with.

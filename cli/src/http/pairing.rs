@@ -31,6 +31,8 @@ pub(super) struct Pairing {
     waiting: VecDeque<Waiting>,
     /// A response head was lost where the client's stream of responses had this sequence number.
     lost_response: Option<u32>,
+    /// What the last response without request acknowledged.
+    orphan_acknowledged: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -75,6 +77,7 @@ impl Pairing {
                 }
             }
             _ => {
+                self.orphan_acknowledged = Some(start.acknowledgement);
                 let mut orphan = Waiting::new(ends, Method::Unknown, *start, Flags::default());
                 orphan.answered = true;
                 orphan.request_over = true;
@@ -150,8 +153,12 @@ impl Pairing {
         self.complete(out);
     }
 
-    /// At least one request head was lost, before the byte at `sequence`.
+    /// At least one request head was lost, at `start`.
     pub(super) fn lost_request(&mut self, ends: Ends, start: Start) {
+        if self.orphan_acknowledged.take().is_some_and(|acknowledged| is_after(acknowledged, start.sequence)) {
+            // Its response came before, and found no request.
+            return;
+        }
         if self.waiting.back().is_none_or(|last| !last.lost) && self.waiting.len() < MAX_WAITING {
             let mut marker = Waiting::new(ends, Method::Unknown, start, Flags::GAP);
             marker.lost = true;

@@ -23,8 +23,13 @@ const MAX_WAIT_NS: u64 = 1_000_000_000;
 pub enum Piece<'a> {
     /// The next bytes of the stream.
     Part(Part<'a>),
-    /// So many bytes are missing.
-    Gap(u32),
+    /// Bytes are missing.
+    Gap {
+        /// Sequence number of the first one.
+        sequence: u32,
+        /// How many.
+        missing: u32,
+    },
 }
 
 /// One direction.
@@ -74,7 +79,7 @@ impl Reassembly {
         let distance = part.sequence.wrapping_sub(next) as i32;
         if distance.unsigned_abs() > RESTART_DISTANCE {
             // Another connection on the same ports.
-            deliver(Piece::Gap(0));
+            deliver(Piece::Gap { sequence: next, missing: 0 });
             self.forget_held();
             self.pass(part, deliver);
         } else if distance <= 0 {
@@ -92,9 +97,10 @@ impl Reassembly {
         }
     }
 
-    /// Missing bytes that are waited for too long by `now_ns` are a gap.
-    pub fn expire(&mut self, now_ns: u64, deliver: &mut dyn FnMut(Piece<'_>)) {
-        while self.next.is_some() && self.is_overdue(now_ns) {
+    /// The receiver has all bytes before `acknowledgement`: those of them that are missing here were not captured, and will
+    /// not come any more.
+    pub fn acknowledged(&mut self, acknowledgement: u32, deliver: &mut dyn FnMut(Piece<'_>)) {
+        while self.next.is_some() && self.held.front().is_some_and(|first| acknowledgement.wrapping_sub(first.sequence) as i32 >= 0) {
             self.give_up_first(deliver);
         }
     }
@@ -188,7 +194,7 @@ impl Reassembly {
             };
             let missing = until.wrapping_sub(next) as i32;
             if missing > 0 {
-                deliver(Piece::Gap(missing.unsigned_abs()));
+                deliver(Piece::Gap { sequence: next, missing: missing.unsigned_abs() });
                 self.next = Some(until);
             }
             self.pass_held(deliver);
@@ -233,7 +239,7 @@ mod tests {
         let mut text = String::new();
         let mut deliver = |piece: Piece<'_>| match piece {
             Piece::Part(part) => text.push_str(&String::from_utf8_lossy(part.captured)),
-            Piece::Gap(missing) => text.push_str(&format!("[{missing}]")),
+            Piece::Gap { missing, .. } => text.push_str(&format!("[{missing}]")),
         };
         for part in parts {
             stream.push(*part, |bytes| bytes.starts_with(b"G"), &mut deliver);
@@ -267,6 +273,22 @@ mod tests {
     }
 
     #[test]
+    fn does_not_wait_for_what_the_receiver_has() {
+        let mut stream = Reassembly::default();
+        let mut text = String::new();
+        let mut deliver = |piece: Piece<'_>| match piece {
+            Piece::Part(part) => text.push_str(&String::from_utf8_lossy(part.captured)),
+            Piece::Gap { missing, .. } => text.push_str(&format!("[{missing}]")),
+        };
+        stream.push(part(10, b"GET"), |_| true, &mut deliver);
+        stream.push(part(20, b"x"), |_| true, &mut deliver);
+        stream.push(part(30, b"y"), |_| true, &mut deliver);
+        stream.acknowledged(19, &mut deliver);
+        stream.acknowledged(20, &mut deliver);
+        assert_eq!(text, "GET[7]x");
+    }
+
+    #[test]
     fn does_not_wait_for_what_the_kernel_saw_and_the_ring_lost() {
         let proven = Part { proven: flag::HEAD_START, ..part(20, b"GET") };
         assert_eq!(run(&[part(10, b"GET"), proven]), "GET[7]GET");
@@ -279,7 +301,7 @@ mod tests {
         let mut gaps = 0;
         stream.restart(0);
         for number in 1..2000u32 {
-            stream.push(part(number * 2000, &byte), |_| true, &mut |piece| gaps += usize::from(matches!(piece, Piece::Gap(_))));
+            stream.push(part(number * 2000, &byte), |_| true, &mut |piece| gaps += usize::from(matches!(piece, Piece::Gap { .. })));
             assert!(stream.held_bytes() <= MAX_HELD_BYTES && stream.held.len() <= MAX_HELD_PARTS);
         }
         assert!(gaps > 1800);
