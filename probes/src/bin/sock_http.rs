@@ -47,8 +47,9 @@ mod filter {
     fn observe(skb: *mut __sk_buff) -> Option<()> {
         // SAFETY: the kernel passes a valid context; these are fields that a socket filter may read.
         let (interface, pkt_type, protocol) = unsafe { ((*skb).ifindex, (*skb).pkt_type, (*skb).protocol) };
-        // The loopback shows each packet twice, as sent and as received: the second one counts.
-        if interface == LOOPBACK && pkt_type == PACKET_OUTGOING {
+        // The loopback shows each packet twice, as sent and as received. The first one counts: it is seen under the sender's
+        // socket lock, so in order, while a sender that changes its CPU can have its packets received out of order.
+        if interface == LOOPBACK && pkt_type != PACKET_OUTGOING {
             return None;
         }
         let scratch = SCRATCH.get_ptr_mut(0)?;
