@@ -41,8 +41,10 @@ pub(super) struct Live<'a> {
     pub(super) verbose: bool,
     /// Called once the probe is attached.
     pub(super) attached: &'a mut dyn FnMut() -> anyhow::Result<()>,
-    /// Called when the time is over, before the probe is detached.
+    /// Called when the time is over, with the probe still attached, for at most `grace`.
     pub(super) stopping: &'a mut dyn FnMut() -> anyhow::Result<()>,
+    /// How long the probe stays attached for `stopping`.
+    pub(super) grace: Duration,
 }
 
 const PROBE: &str = "sock-http";
@@ -50,7 +52,7 @@ const PROBE: &str = "sock-http";
 impl Live<'_> {
     /// Runs to the deadline, a signal, `--count` or a closed pipe.
     pub(super) fn run(self, session: &mut dyn Session) -> anyhow::Result<Summary> {
-        let Live { watch: wanted, selection, tracker, notes, verbose, attached, stopping } = self;
+        let Live { watch: wanted, selection, tracker, notes, verbose, attached, stopping, grace } = self;
         let signals = Signals::catch()?;
         let Attached { links, records, counters, programs } = sock_http::attach(&wanted.settings)?;
         needs::drop_all()?;
@@ -59,7 +61,7 @@ impl Live<'_> {
             notes.note(format_args!("attached {PROBE}: {}", run.attached.join("; ")));
         }
         let requested_early = signals.is_requested();
-        let guard = Guard::hold(links, wanted.run_time, signals)?;
+        let guard = Guard::hold(links, wanted.run_time + grace, signals)?;
         if requested_early {
             guard.release();
         }
@@ -71,7 +73,7 @@ impl Live<'_> {
         let source = Ring::new(records, monotonic_to_unix_ns());
         let mut pipeline = Pipeline::new(source, tracker, selection, wanted.count, session_as_report(session));
         if outcome.is_ok() {
-            outcome = watch(&mut pipeline, &guard, &counters, &progress);
+            outcome = watch(&mut pipeline, &guard, grace, &counters, &progress);
         }
         stopping()?;
         guard.join();
@@ -154,16 +156,26 @@ fn session_as_report(session: &mut dyn Session) -> &mut dyn Report {
 }
 
 /// Until the probe is detached, or there is a reason to detach it.
-fn watch(pipeline: &mut Pipeline<'_, Ring>, guard: &Guard, counters: &Counters, progress: &Progress) -> io::Result<StopReason> {
+fn watch(
+    pipeline: &mut Pipeline<'_, Ring>,
+    guard: &Guard,
+    grace: Duration,
+    counters: &Counters,
+    progress: &Progress,
+) -> io::Result<StopReason> {
     loop {
         progress.beside_rows(|| pipeline.step(BATCH))?;
         if pipeline.is_satisfied() {
             return Ok(StopReason::Count);
         }
-        if guard.is_released() || guard.is_signalled() {
-            return Ok(if guard.is_signalled() { StopReason::Signal } else { StopReason::Deadline });
+        if guard.is_signalled() {
+            return Ok(StopReason::Signal);
         }
-        progress.update(guard.left(), pipeline.rows(), lost(counters));
+        let left = guard.left().saturating_sub(grace);
+        if guard.is_released() || left.is_zero() && !grace.is_zero() {
+            return Ok(StopReason::Deadline);
+        }
+        progress.update(left, pipeline.rows(), lost(counters));
         thread::park_timeout(LOOK_EVERY);
     }
 }

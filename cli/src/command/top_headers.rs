@@ -1,6 +1,7 @@
 //! `ehl top-headers`: header elements ranked.
 
 use std::io;
+use std::time::Duration;
 
 use super::capture::warn_of_secrets;
 use super::live::{Live, Session, commit, gate};
@@ -47,6 +48,7 @@ pub(super) fn run(args: args::TopHeaders) -> anyhow::Result<Outcome> {
         verbose: args.output.verbose,
         attached: &mut || Ok(()),
         stopping: &mut || Ok(()),
+        grace: Duration::ZERO,
     };
     let summary = live.run(&mut report)?;
     commit(output)?;

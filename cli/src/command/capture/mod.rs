@@ -3,6 +3,7 @@
 mod columns;
 
 use std::io;
+use std::time::Duration;
 
 use self::columns::Columns;
 use super::live::{Live, Session, commit, gate};
@@ -48,6 +49,7 @@ pub(super) fn run(args: args::ExchangeCapture) -> anyhow::Result<Outcome> {
         verbose: args.output.verbose,
         attached: &mut || Ok(()),
         stopping: &mut || Ok(()),
+        grace: Duration::ZERO,
     };
     let summary = live.run(&mut capture)?;
     commit(output)?;

@@ -13,6 +13,7 @@ mod stop;
 mod traffic;
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use self::api::Api;
 use self::clients::{Clients, Sent};
@@ -30,6 +31,9 @@ use crate::render::{self, Format, Options, Output};
 /// What a table of the demo shows: enough to see what ehl is for, and not wider than a terminal.
 const TABLE_COLUMNS: [&str; 9] =
     ["time", "method", "path", "status", "response_time_ms", "duration_ms", "api_version", "auth", "user_agent"];
+
+/// The clients finish what they began within this time.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Starts the API and its clients, and captures them.
 pub(super) fn run(args: &args::Demo) -> anyhow::Result<Outcome> {
@@ -80,6 +84,7 @@ pub(super) fn run(args: &args::Demo) -> anyhow::Result<Outcome> {
             }
             Ok(())
         },
+        grace: GRACE,
     };
     let summary = live.run(&mut capture)?;
     commit(output)?;
