@@ -55,7 +55,7 @@ impl Live<'_> {
         let Live { watch: wanted, selection, tracker, notes, verbose, attached, stopping, grace } = self;
         let signals = Signals::catch()?;
         let Attached { links, records, counters, programs } = sock_http::attach(&wanted.settings)?;
-        needs::drop_all()?;
+        needs::give_up()?;
         let run = describe(wanted);
         if verbose {
             notes.note(format_args!("attached {PROBE}: {}", run.attached.join("; ")));
@@ -215,7 +215,8 @@ fn account(pipeline: &Pipeline<'_, Ring>, counters: &Counters, programs: &Progra
     })
 }
 
-fn unix_ns() -> u64 {
+/// Now, in nanoseconds since 1970.
+pub(super) fn unix_ns() -> u64 {
     ns(ClockId::Realtime)
 }
 

@@ -1,6 +1,7 @@
 //! `ehl probes`: the table of probes, and whether each can run here.
 
-use super::{Outcome, live::commit};
+use super::Outcome;
+use super::live::{commit, unix_ns};
 use crate::args::{self, ListFormat};
 use crate::probe::catalog::{Entry, Verdict, probes};
 use crate::probe::needs;
@@ -22,24 +23,34 @@ pub(super) fn run(args: &args::Probes) -> anyhow::Result<Outcome> {
     let mut renderer = render::renderer(format, &schema, &options, Box::new(output.writer()));
     let uname = rustix::system::uname();
     let (host, kernel) = (uname.nodename().to_string_lossy(), uname.release().to_string_lossy());
-    renderer.start(&Run { host: host.into_owned(), kernel: kernel.into_owned(), ..Run::default() })?;
+    renderer.start(&Run { host: host.into_owned(), kernel: kernel.into_owned(), started_at_ns: unix_ns(), ..Run::default() })?;
     let entries = probes();
     for entry in &entries {
         let Entry { name, hook, sees, needs, kernel, verdict } = entry;
-        let (ready, needs) = (ready(verdict), needs::names(needs).join(" "));
-        let cells = [name, ready.as_str(), hook, sees, needs.as_str(), kernel].map(|text| Cell::Text(text.as_bytes()));
+        let (reason, needs) = (reason(verdict), needs::names(needs).join(" "));
+        let text = |text: &'static str| Cell::Text(text.as_bytes());
+        let reason = reason.as_deref().map_or(Cell::Null, |reason| Cell::Text(reason.as_bytes()));
+        let cells = [
+            text(name),
+            Cell::Bool(*verdict == Verdict::Ready),
+            reason,
+            text(hook),
+            text(sees),
+            Cell::Text(needs.as_bytes()),
+            text(kernel),
+        ];
         renderer.row(&cells[..schema.columns.len()])?;
     }
-    let summary = Summary { ended_at_ns: 0, stop_reason: StopReason::EndOfInput, accounting: render::Accounting::default() };
+    let summary = Summary { ended_at_ns: unix_ns(), stop_reason: StopReason::EndOfInput, accounting: render::Accounting::default() };
     renderer.finish(&summary)?;
     commit(output)?;
     Ok(Outcome::Done)
 }
 
-fn ready(verdict: &Verdict) -> String {
+fn reason(verdict: &Verdict) -> Option<String> {
     match verdict {
-        Verdict::Ready => "yes".to_owned(),
-        Verdict::NotPermitted(missing) => format!("no: missing {}", missing.join(", ")),
-        Verdict::NotInThisVersion => "no: not in this version".to_owned(),
+        Verdict::Ready => None,
+        Verdict::NotPermitted(missing) => Some(format!("missing {}", missing.join(", "))),
+        Verdict::NotInThisVersion => Some("not in this version".to_owned()),
     }
 }

@@ -3,15 +3,14 @@
 use std::os::fd::OwnedFd;
 
 use aya::Ebpf;
-use aya::programs::loaded_programs;
+use aya::programs::SocketFilter;
 use aya::sys::{Stats, enable_stats};
 
 use super::Error;
 
 /// The loaded programs; they stay loaded as long as this lives.
 pub struct Programs {
-    _ebpf: Ebpf,
-    id: u32,
+    ebpf: Ebpf,
     statistics: Option<OwnedFd>,
 }
 
@@ -25,8 +24,8 @@ pub struct Cost {
 }
 
 impl Programs {
-    pub(super) fn new(ebpf: Ebpf, id: u32, statistics: Option<OwnedFd>) -> Self {
-        Self { _ebpf: ebpf, id, statistics }
+    pub(super) fn new(ebpf: Ebpf, statistics: Option<OwnedFd>) -> Self {
+        Self { ebpf, statistics }
     }
 
     /// Switches on the kernel's statistics for all programs of the host, until the descriptor is closed.
@@ -40,7 +39,9 @@ impl Programs {
     /// What the programs cost so far; `None` when that is not measured or cannot be read.
     pub fn cost(&self) -> Option<Cost> {
         self.statistics.as_ref()?;
-        let program = loaded_programs().filter_map(Result::ok).find(|program| program.id() == self.id)?;
-        Some(Cost { run_count: program.run_count(), run_time_ns: program.run_time().as_nanos() as u64 })
+        // By its descriptor: looking it up by id would take CAP_SYS_ADMIN, which is gone by now.
+        let program: &SocketFilter = self.ebpf.program("sock_http")?.try_into().ok()?;
+        let info = program.info().ok()?;
+        Some(Cost { run_count: info.run_count(), run_time_ns: info.run_time().as_nanos() as u64 })
     }
 }

@@ -46,13 +46,12 @@ pub fn attach(settings: &Settings) -> Result<Attached, Error> {
     for index in interfaces(settings) {
         sockets.push(watch(program, index)?);
     }
-    let info = program.info().map_err(|error| failed(&format!("its program cannot be looked at: {error}")))?;
     let missing = || failed("the object lacks a map");
     Ok(Attached {
         links: Links { _sockets: sockets },
         records: records(&mut ebpf).ok_or_else(missing)?,
         counters: counters(&mut ebpf).ok_or_else(missing)?,
-        programs: Programs::new(ebpf, info.id(), statistics),
+        programs: Programs::new(ebpf, statistics),
     })
 }
 
