@@ -7,7 +7,7 @@ use ehl::progress::Notes;
 use ehl::{args, command};
 
 fn main() -> ExitCode {
-    match command::run(args::Cli::parse()) {
+    match command::run(&args::Cli::parse()) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             Notes::default().warn(format_args!("{error:#}"));

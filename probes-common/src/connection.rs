@@ -111,7 +111,7 @@ pub struct Direction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Connection {
-    /// Indexed by what [`Key::new`] tells.
+    /// Indexed by what [`Key::set`] tells.
     pub directions: [Direction; 2],
 }
 

@@ -20,7 +20,7 @@ pub trait Load {
     /// Fills `header` from `offset` on; `None` when the packet is shorter.
     fn load<'h, const N: usize>(&mut self, offset: u32, header: &'h mut Header<N>) -> Option<&'h [u8; N]>;
     /// Length of the packet from its network layer on.
-    fn len(&self) -> u32;
+    fn packet_len(&self) -> u32;
 }
 
 /// EtherType numbers (IEEE 802).
@@ -134,10 +134,10 @@ fn untag<L: Load>(packet: &mut L, ethertype: u16) -> (u32, u16) {
     if let Some(inner) = ip(first, bytes[4]) {
         return (4, inner);
     }
-    if matches!(first, ethertype::VLAN | ethertype::QINQ) {
-        if let Some(inner) = ip(second, bytes[8]) {
-            return (8, inner);
-        }
+    if matches!(first, ethertype::VLAN | ethertype::QINQ)
+        && let Some(inner) = ip(second, bytes[8])
+    {
+        return (8, inner);
     }
     match bytes[0] >> 4 {
         4 => (0, ethertype::IPV4),
@@ -169,7 +169,7 @@ fn ipv4<L: Load>(packet: &mut L, offset: u32, tcp: &mut Tcp) -> Kind {
     }
     let total = u16::from_be_bytes([header[2], header[3]]) as u32;
     // Zero: more than 64 KiB in one packet (BIG TCP, kernel 6.3); otherwise what follows is padding.
-    let end = if total == 0 { packet.len() } else { offset + total };
+    let end = if total == 0 { packet.packet_len() } else { offset + total };
     tcp.source = Address::v4([header[12], header[13], header[14], header[15]]);
     tcp.destination = Address::v4([header[16], header[17], header[18], header[19]]);
     segment(packet, offset + header_len, end, tcp)
@@ -192,7 +192,7 @@ fn ipv6<L: Load>(packet: &mut L, offset: u32, tcp: &mut Tcp) -> Kind {
         return Kind::Other;
     }
     let payload = u16::from_be_bytes([header[4], header[5]]) as u32;
-    let end = if payload == 0 { packet.len() } else { offset + 40 + payload };
+    let end = if payload == 0 { packet.packet_len() } else { offset + 40 + payload };
     let mut next = header[6];
     let mut at = offset + 40;
     for _ in 0..MAX_HEADERS {
@@ -234,7 +234,7 @@ fn segment<L: Load>(packet: &mut L, at: u32, end: u32, tcp: &mut Tcp) -> Kind {
     };
     let header_len = (header[12] >> 4) as u32 * 4;
     let payload = at + header_len;
-    let end = if end > packet.len() { packet.len() } else { end };
+    let end = if end > packet.packet_len() { packet.packet_len() } else { end };
     if header_len < 20 || payload > end {
         return Kind::Other;
     }
@@ -259,13 +259,13 @@ mod tests {
             let bytes = self.0.get(offset as usize..offset as usize + N)?.try_into().ok()?;
             Some(header.0.write(bytes))
         }
-        fn len(&self) -> u32 {
+        fn packet_len(&self) -> u32 {
             self.0.len() as u32
         }
     }
 
     fn tcp_bytes(options: usize, payload: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0x1f, 0x90, 0xc3, 0x50, 0, 0, 0, 7, 0, 0, 0, 9, ((20 + options) / 4 << 4) as u8, 0x18, 0, 0, 0, 0, 0, 0];
+        let mut bytes = vec![0x1f, 0x90, 0xc3, 0x50, 0, 0, 0, 7, 0, 0, 0, 9, (((20 + options) / 4) << 4) as u8, 0x18, 0, 0, 0, 0, 0, 0];
         bytes.resize(20 + options, 1);
         bytes.extend_from_slice(payload);
         bytes

@@ -41,13 +41,13 @@ impl From<Outcome> for ExitCode {
 }
 
 /// Runs the subcommand.
-pub fn run(cli: Cli) -> anyhow::Result<Outcome> {
-    match cli.command {
-        Command::Capture(args) => capture::run(args.exchanges),
+pub fn run(cli: &Cli) -> anyhow::Result<Outcome> {
+    match &cli.command {
+        Command::Capture(args) => capture::run(&args.exchanges),
         Command::SockHttp(args) => capture::run(args),
         Command::TopHeaders(args) => top_headers::run(args),
-        Command::Probes(args) => probes::run(&args),
-        Command::Demo(args) => demo::run(&args),
+        Command::Probes(args) => probes::run(args),
+        Command::Demo(args) => demo::run(args),
     }
 }
 

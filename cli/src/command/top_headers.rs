@@ -16,7 +16,7 @@ use crate::progress::Notes;
 use crate::render::{self, Cell, Column, Options, Output, Renderer, Run, Schema, Summary, TopValue};
 
 /// Ranks as asked for.
-pub(super) fn run(args: args::TopHeaders) -> anyhow::Result<Outcome> {
+pub(super) fn run(args: &args::TopHeaders) -> anyhow::Result<Outcome> {
     let notes = Notes { quiet: args.output.quiet };
     let watch = plan::Watch::new(&args.watch)?;
     let schema = schema();

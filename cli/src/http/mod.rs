@@ -1,8 +1,8 @@
 //! What HTTP messages say: parsed from streams of bytes, framed, paired into exchanges, and redacted before anything leaves
 //! this module.
 //!
-//! A [`tracker::Tracker`] takes segments and gives [`exchange::Exchange`]s. Per connection, two [`messages::Messages`] find
-//! heads and the ends of bodies in the two byte streams, and [`pairing::Pairing`] tells which response answers which request.
+//! A [`tracker::Tracker`] takes segments and gives [`exchange::Exchange`]s. Per connection, two `messages::Messages` find
+//! heads and the ends of bodies in the two byte streams, and `pairing::Pairing` tells which response answers which request.
 
 pub mod api_version;
 pub mod auth;

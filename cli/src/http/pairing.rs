@@ -196,8 +196,8 @@ impl Pairing {
     }
 
     fn complete(&mut self, out: &mut Vec<Exchange>) {
-        while let Some(first) = self.waiting.pop_front_if(|first| first.response_over && first.request_over) {
-            out.push(*first.exchange);
+        while self.waiting.front().is_some_and(|first| first.response_over && first.request_over) {
+            out.extend(self.waiting.pop_front().map(|first| *first.exchange));
         }
     }
 

@@ -131,7 +131,7 @@ mod filter {
         }
 
         #[inline(always)]
-        fn len(&self) -> u32 {
+        fn packet_len(&self) -> u32 {
             // SAFETY: the kernel passes a valid context, whose length a socket filter may read.
             unsafe { (*self.skb).len }
         }

@@ -17,7 +17,7 @@ use crate::progress::Notes;
 use crate::render::{self, Options, Output, Renderer, Run, Summary};
 
 /// Captures as asked for.
-pub(super) fn run(args: args::ExchangeCapture) -> anyhow::Result<Outcome> {
+pub(super) fn run(args: &args::ExchangeCapture) -> anyhow::Result<Outcome> {
     let notes = Notes { quiet: args.output.quiet };
     let watch = plan::Watch::new(&args.watch)?;
     let columns = Columns::new(&args.headers);

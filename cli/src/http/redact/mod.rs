@@ -1,7 +1,7 @@
 //! Decides what of a message may be shown, before anything is counted, stored or printed.
 //!
-//! What is secret is decided by rules: the name of a field or parameter ([`names`]), the shape of a string wherever
-//! it stands ([`scan`]). A leaked secret is worse than a hidden id, so doubtful strings are hidden; what people read
+//! What is secret is decided by rules: the name of a field or parameter (`names`), the shape of a string wherever
+//! it stands (`scan`). A leaked secret is worse than a hidden id, so doubtful strings are hidden; what people read
 //! to find their way (ids of requests, hosts, paths, versions, user agents) is named and kept.
 //!
 //! Escape sequences and invalid UTF-8 in what is shown are the renderer's to deal with.
