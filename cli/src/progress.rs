@@ -114,6 +114,9 @@ pub fn accounting_line(accounting: &Accounting) -> String {
         exchanges,
         rows_beyond_max,
         evicted,
+        untracked,
+        out_of_step,
+        fragments,
         not_http: NotHttp { tls, http2, proxy, other },
         probe_cost,
     } = accounting;
@@ -130,11 +133,14 @@ pub fn accounting_line(accounting: &Accounting) -> String {
         (unpaired_responses, "responses without request"),
         (duplicates, "duplicates"),
         (undecodable, "undecodable"),
-        (evicted, "evicted"),
-        (tls, "streams of TLS"),
-        (http2, "streams of unreadable HTTP/2"),
-        (proxy, "streams of a tunnel"),
-        (other, "streams of something else"),
+        (evicted, "connections evicted"),
+        (untracked, "segments untracked"),
+        (out_of_step, "directions out of step"),
+        (fragments, "fragments"),
+        (tls, "segments of TLS"),
+        (http2, "segments of HTTP/2"),
+        (proxy, "PROXY headers"),
+        (other, "segments of something else"),
     ];
     for (&count, what) in oddities {
         if count > 0 {
@@ -179,13 +185,16 @@ mod tests {
             exchanges: 1,
             rows_beyond_max: 10,
             evicted: 11,
+            untracked: 17,
+            out_of_step: 19,
+            fragments: 20,
             not_http: NotHttp { tls: 12, http2: 13, proxy: 14, other: 15 },
             probe_cost: Some(ProbeCost { run_count: 16, run_time_ns: 1_234_000 }),
         };
         let expected = "1 row from 1 exchange, 21 events, 3 lost, 10 rows beyond --max-rows, 7 filtered out, 5 truncated, \
                         8 requests without response, 9 responses without request, 4 duplicates, 6 undecodable, \
-                        11 evicted, 12 streams of TLS, 13 streams of unreadable HTTP/2, 14 streams of a tunnel, \
-                        15 streams of something else; probe ran 16 times in 1.234ms";
+                        11 connections evicted, 17 segments untracked, 19 directions out of step, 20 fragments, 12 segments of TLS, \
+                        13 segments of HTTP/2, 14 PROXY headers, 15 segments of something else; probe ran 16 times in 1.234ms";
         assert_eq!(accounting_line(&accounting), expected);
     }
 

@@ -210,6 +210,9 @@ fn account(pipeline: &Pipeline<'_, Ring>, counters: &Counters, programs: &Progra
         exchanges: counts.exchanges - pipeline.beyond_count(),
         rows_beyond_max: 0,
         evicted: counts.evicted,
+        untracked: kernel.of(Counter::Untracked),
+        out_of_step: kernel.of(Counter::Desynchronised),
+        fragments: kernel.of(Counter::Fragments),
         not_http: not_http(&kernel),
         probe_cost: programs.cost().map(|cost| ProbeCost { run_count: cost.run_count, run_time_ns: cost.run_time_ns }),
     })

@@ -111,6 +111,9 @@ pub(super) fn push_accounting(out: &mut Vec<u8>, accounting: &Accounting, counts
         exchanges,
         rows_beyond_max,
         evicted,
+        untracked,
+        out_of_step,
+        fragments,
         not_http: NotHttp { tls, http2, proxy, other },
         probe_cost,
     } = accounting;
@@ -129,6 +132,9 @@ pub(super) fn push_accounting(out: &mut Vec<u8>, accounting: &Accounting, counts
         ("exchanges", exchanges),
         ("rows_beyond_max", rows_beyond_max.max(&counts.beyond_max)),
         ("evicted", evicted),
+        ("untracked", untracked),
+        ("out_of_step", out_of_step),
+        ("fragments", fragments),
     ];
     for (name, &number) in numbers {
         push_next(out, name, |out| push_number(out, number));

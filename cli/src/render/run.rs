@@ -89,6 +89,12 @@ pub struct Accounting {
     pub rows_beyond_max: u64,
     /// State given up to stay within bounded memory.
     pub evicted: u64,
+    /// Segments of connections whose state did not fit the kernel's map, and which were not looked at.
+    pub untracked: u64,
+    /// Directions of connections that the kernel could not follow (reordering, unprovable framing): all their bytes went up.
+    pub out_of_step: u64,
+    /// IP fragments after the first one, which carry no ports and are not looked at.
+    pub fragments: u64,
     /// Streams that carry something else.
     pub not_http: NotHttp,
     /// With `--probe-cost`: what the probe cost the kernel.
