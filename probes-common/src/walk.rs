@@ -615,8 +615,42 @@ pub enum Start {
 
 impl Start {
     /// Looks at `end` bytes of the window, of a segment that has `remaining` bytes from there.
-    #[inline(never)]
+    #[inline(always)]
     pub fn of(window: &Window, end: u32, remaining: u32) -> Self {
+        // SAFETY: the window is a reference.
+        Self::unpack(unsafe { ehl_start(window, end, remaining) })
+    }
+
+    /// As a number.
+    #[inline(always)]
+    fn pack(self) -> u64 {
+        match self {
+            Self::Head => 0,
+            Self::Blank => 1,
+            Self::Http2 => 2,
+            Self::Tls => 3,
+            Self::Text => 4,
+            Self::Binary => 5,
+            Self::Proxy(len) => 6 + len as u64,
+        }
+    }
+
+    /// The reverse of [`Start::pack`].
+    #[inline(always)]
+    fn unpack(number: u64) -> Self {
+        match number {
+            0 => Self::Head,
+            1 => Self::Blank,
+            2 => Self::Http2,
+            3 => Self::Tls,
+            4 => Self::Text,
+            5 => Self::Binary,
+            more => Self::Proxy((more - 6) as u32),
+        }
+    }
+
+    #[inline(always)]
+    fn look(window: &Window, end: u32, remaining: u32) -> Self {
         let word = window.word(0);
         let first = word as u8;
         if word & 0x00ff_ffff_ffff_ffff == head::HTTP_1 && end >= 7 {
@@ -639,6 +673,21 @@ impl Start {
         }
         token(window, end, remaining)
     }
+}
+
+/// [`Start::of`], packed. A global function (see the crate's documentation).
+///
+/// # Safety
+/// `window` is null or valid.
+#[inline(never)]
+#[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
+unsafe extern "C" fn ehl_start(window: *const Window, end: u32, remaining: u32) -> u64 {
+    // SAFETY: by the caller's promise.
+    let start = match unsafe { window.as_ref() } {
+        Some(window) => Start::look(window, end, remaining),
+        None => Start::Binary,
+    };
+    start.pack()
 }
 
 /// The header of version 1 of the PROXY protocol is one line of at most 107 bytes.

@@ -23,15 +23,17 @@ use super::{
     records::{self, Draft},
 };
 
-/// Whether the kernel has `bpf_loop` (5.17). Without it the loops below are short, and what exceeds them goes up as unproven.
+/// Whether the kernel has `bpf_loop` (5.17). Without it the loops below are shorter, because the verifier goes round each of
+/// them, and what exceeds them goes up as unproven.
 #[unsafe(no_mangle)]
 static BPF_LOOP: u8 = 1;
 
 /// Heads, body parts and chunks walked in one segment.
 const STEPS: u32 = 1024;
-const FEW_STEPS: u32 = 4;
-const FEW_LINES: u32 = 24;
-const FEW_CHUNK_BYTES: u32 = 12;
+/// Enough for the largest segment (64 KiB) of windows.
+const FEW_STEPS: u32 = 128;
+const FEW_LINES: u32 = 128;
+const FEW_CHUNK_BYTES: u32 = 32;
 
 /// What one CPU works with: too large for the stack.
 #[repr(C)]
