@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use support::can_run;
 use support::capture::Capture;
+use support::exchange::exchange_plain;
 use support::netns::{Netns, run};
 use support::nginx::{Nginx, STATUSES};
 use support::outcome::{Outcome, exchange};
@@ -46,6 +47,20 @@ fn a_thousand_requests_are_the_rows_of_nginx_access_log() {
     logged.sort();
     captured.sort();
     assert_same_lines(&captured, &logged);
+}
+
+#[test]
+fn a_socket_that_takes_no_large_program_is_no_obstacle() {
+    if !can_run(&[]) {
+        return;
+    }
+    let netns = Netns::new();
+    // What a socket may spend on its filter on kernel 6.1. A kernel without such a setting for each namespace has that default.
+    let setting = "/proc/sys/net/core/optmem_max";
+    run(netns.command("sh").args(["-c", &format!("test ! -e {setting} || echo 20480 >{setting}")]));
+    let capture = Capture::start(&netns, &["capture", "--for", "5m", "--format", "csv"]);
+    exchange_plain(&netns, 5);
+    assert_eq!(capture.stop().exited(0).csv_rows().len(), 5);
 }
 
 /// The sections of a curl configuration that ask for one unique path, whose status follows from the path.

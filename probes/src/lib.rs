@@ -14,12 +14,18 @@ mod prebuilt {
     struct Aligned<T: ?Sized>(T);
 
     static SOCK_HTTP: &Aligned<[u8]> = &Aligned(*include_bytes!("../prebuilt/sock_http.o"));
+    static SOCK_ENTRY: &Aligned<[u8]> = &Aligned(*include_bytes!("../prebuilt/sock_entry.o"));
 
     /// The ELF of `sock-http`: one socket filter, `sock_http`.
     pub fn sock_http() -> &'static [u8] {
         &SOCK_HTTP.0
     }
+
+    /// The ELF of the small program in front of it, for sockets that take no larger one: one socket filter, `sock_entry`.
+    pub fn sock_entry() -> &'static [u8] {
+        &SOCK_ENTRY.0
+    }
 }
 
 #[cfg(not(target_arch = "bpf"))]
-pub use prebuilt::sock_http;
+pub use prebuilt::{sock_entry, sock_http};

@@ -4,6 +4,7 @@
 pub mod catalog;
 pub mod needs;
 pub mod programs;
+mod sock_entry;
 pub mod sock_http;
 
 use std::os::fd::OwnedFd;

@@ -11,6 +11,8 @@ use super::Error;
 /// The loaded programs; they stay loaded as long as this lives.
 pub struct Programs {
     ebpf: Ebpf,
+    /// The program in front of it, where there is one.
+    entry: Option<Ebpf>,
     statistics: Option<OwnedFd>,
 }
 
@@ -24,8 +26,17 @@ pub struct Cost {
 }
 
 impl Programs {
-    pub(super) fn new(ebpf: Ebpf, statistics: Option<OwnedFd>) -> Self {
-        Self { ebpf, statistics }
+    pub(super) fn new(ebpf: Ebpf, entry: Option<Ebpf>, statistics: Option<OwnedFd>) -> Self {
+        Self { ebpf, entry, statistics }
+    }
+
+    /// The program that sockets run: the one that the kernel's statistics are about.
+    pub(super) fn attached(&self) -> Option<&SocketFilter> {
+        let (ebpf, name) = match &self.entry {
+            Some(entry) => (entry, "sock_entry"),
+            None => (&self.ebpf, "sock_http"),
+        };
+        ebpf.program(name)?.try_into().ok()
     }
 
     /// Switches on the kernel's statistics for all programs of the host, until the descriptor is closed.
@@ -40,8 +51,7 @@ impl Programs {
     pub fn cost(&self) -> Option<Cost> {
         self.statistics.as_ref()?;
         // By its descriptor: looking it up by id would take CAP_SYS_ADMIN, which is gone by now.
-        let program: &SocketFilter = self.ebpf.program("sock_http")?.try_into().ok()?;
-        let info = program.info().ok()?;
+        let info = self.attached()?.info().ok()?;
         Some(Cost { run_count: info.run_count(), run_time_ns: info.run_time().as_nanos() as u64 })
     }
 }

@@ -11,7 +11,7 @@ use aya::programs::{ProgramType, SocketFilter};
 use aya::sys::{BpfHelper, is_helper_supported};
 use aya::{Ebpf, EbpfLoader};
 
-use super::{Attached, Error, Links, counters, needs, programs::Programs, records};
+use super::{Attached, Error, Links, counters, needs, programs::Programs, records, sock_entry};
 
 const NAME: &str = "sock-http";
 
@@ -35,24 +35,29 @@ pub fn attach(settings: &Settings) -> Result<Attached, Error> {
     needs::check(NAME, needs::SOCK_HTTP)?;
     let mut ebpf = load(settings).map_err(|reason| unsupported_or_failed(&reason))?;
     fill_filters(&mut ebpf, settings)?;
-    let program: &mut SocketFilter = ebpf
-        .program_mut("sock_http")
-        .ok_or_else(|| failed("the object has no program sock_http"))?
-        .try_into()
-        .map_err(|error| failed(&format!("its program is no socket filter: {error}")))?;
-    program.load().map_err(|error| unsupported_or_failed(&error_chain(&error)))?;
+    let program = loaded(&mut ebpf, "sock_http")?;
+    let entry = if sock_entry::fits(program)? { None } else { Some(sock_entry::before(program)?) };
+    let missing = || failed("the object lacks a map");
+    let (records, counters) = (records(&mut ebpf).ok_or_else(missing)?, counters(&mut ebpf).ok_or_else(missing)?);
     let statistics = if settings.measure { Some(Programs::measure()?) } else { None };
+    let programs = Programs::new(ebpf, entry, statistics);
+    let attached = programs.attached().ok_or_else(|| failed("the object lacks a program"))?;
     let mut sockets = Vec::new();
     for index in interfaces(settings) {
-        sockets.push(watch(program, index)?);
+        sockets.push(watch(attached, index)?);
     }
-    let missing = || failed("the object lacks a map");
-    Ok(Attached {
-        links: Links { _sockets: sockets },
-        records: records(&mut ebpf).ok_or_else(missing)?,
-        counters: counters(&mut ebpf).ok_or_else(missing)?,
-        programs: Programs::new(ebpf, statistics),
-    })
+    Ok(Attached { links: Links { _sockets: sockets }, records, counters, programs })
+}
+
+/// Loads one of an object's programs.
+pub(super) fn loaded<'e>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut SocketFilter, Error> {
+    let program: &mut SocketFilter = ebpf
+        .program_mut(name)
+        .ok_or_else(|| failed(&format!("the object has no program {name}")))?
+        .try_into()
+        .map_err(|error| failed(&format!("its program {name} is no socket filter: {error}")))?;
+    program.load().map_err(|error| unsupported_or_failed(&error_chain(&error)))?;
+    Ok(program)
 }
 
 fn load(settings: &Settings) -> Result<Ebpf, String> {
@@ -132,7 +137,7 @@ fn watch(program: &SocketFilter, interface: u32) -> Result<OwnedFd, Error> {
     Ok(socket)
 }
 
-fn failed(reason: &str) -> Error {
+pub(super) fn failed(reason: &str) -> Error {
     Error::Failed { probe: NAME, reason: reason.to_owned() }
 }
 
@@ -141,7 +146,7 @@ fn unsupported_or_failed(reason: &str) -> Error {
     Error::Unsupported { probe: NAME, reason: reason.to_owned() }
 }
 
-fn error_chain(error: &dyn std::error::Error) -> String {
+pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
