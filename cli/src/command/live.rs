@@ -71,7 +71,7 @@ impl Live<'_> {
             attached()?;
         }
         let source = Ring::new(records, monotonic_to_unix_ns());
-        let mut pipeline = Pipeline::new(source, tracker, selection, wanted.count, session_as_report(session));
+        let mut pipeline = Pipeline::new(source, tracker, selection, wanted.count, &mut *session);
         if outcome.is_ok() {
             outcome = watch(&mut pipeline, &guard, grace, &counters, &progress);
         }
@@ -149,10 +149,6 @@ fn tell_nothing(watch: &Watch, notes: Notes, not_http: &NotHttp, counters: &Coun
     if segments == 0 {
         notes.note("is there traffic, on these ports and in this network namespace? ehl sees no other namespaces, Unix sockets or QUIC");
     }
-}
-
-fn session_as_report(session: &mut dyn Session) -> &mut dyn Report {
-    session
 }
 
 /// Until the probe is detached, or there is a reason to detach it.

@@ -33,14 +33,14 @@ pub struct Settings {
 /// Loads the program and attaches it.
 pub fn attach(settings: &Settings) -> Result<Attached, Error> {
     needs::check(NAME, needs::SOCK_HTTP)?;
-    let mut ebpf = load(settings).map_err(|reason| unsupported_or_failed(&reason))?;
+    let mut ebpf = load(settings).map_err(|reason| unsupported(&reason))?;
     fill_filters(&mut ebpf, settings)?;
     let program: &mut SocketFilter = ebpf
         .program_mut("sock_http")
         .ok_or_else(|| failed("the object has no program sock_http"))?
         .try_into()
         .map_err(|error| failed(&format!("its program is no socket filter: {error}")))?;
-    program.load().map_err(|error| unsupported_or_failed(&error_chain(&error)))?;
+    program.load().map_err(|error| unsupported(&error_chain(&error)))?;
     let statistics = if settings.measure { Some(Programs::measure()?) } else { None };
     let mut sockets = Vec::new();
     for index in interfaces(settings) {
@@ -137,7 +137,7 @@ fn failed(reason: &str) -> Error {
 }
 
 /// A kernel that lacks a map type, a helper or the program type says EINVAL or worse at loading.
-fn unsupported_or_failed(reason: &str) -> Error {
+fn unsupported(reason: &str) -> Error {
     Error::Unsupported { probe: NAME, reason: reason.to_owned() }
 }
 

@@ -5,7 +5,7 @@ mod columns;
 use std::io;
 use std::time::Duration;
 
-use self::columns::Columns;
+pub(super) use self::columns::Columns;
 use super::live::{Live, Session, commit, gate};
 use super::{Outcome, Usage, plan};
 use crate::args;
@@ -39,7 +39,7 @@ pub(super) fn run(args: &args::ExchangeCapture) -> anyhow::Result<Outcome> {
         None => Output::stdout()?,
     };
     let renderer = render::renderer(plan::format(args.output.format), &schema, &options, Box::new(output.writer()));
-    let mut capture = Capture { columns, renderer };
+    let mut capture = Capture::new(columns, renderer);
     let tracker = Tracker::new(wanted(&args.headers), plan::redactor(args.output.redact));
     let live = Live {
         watch: &watch,
@@ -78,13 +78,11 @@ pub(super) struct Capture {
 }
 
 impl Capture {
-    /// The default columns as a table on stdout.
-    pub(super) fn new(renderer: Box<dyn Renderer>, columns: Columns) -> Self {
+    /// Rows of `columns`, printed by `renderer`.
+    pub(super) fn new(columns: Columns, renderer: Box<dyn Renderer>) -> Self {
         Self { columns, renderer }
     }
 }
-
-pub(super) use self::columns::Columns as ExchangeColumns;
 
 impl Report for Capture {
     fn exchange(&mut self, exchange: &Exchange) -> io::Result<()> {
