@@ -4,7 +4,6 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use ehl_probes_common::counter::Counter;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -28,7 +27,7 @@ const BATCH: usize = 64 * 1024;
 pub(super) trait Session: Report {
     /// The probe is attached.
     fn start(&mut self, run: &Run) -> io::Result<()>;
-    /// The run is over: prints what is left and returns how many rows there are, and how many were beyond the limit.
+    /// The run is over: prints what is left, and completes the summary with what was printed.
     fn finish(&mut self, summary: &mut Summary) -> io::Result<()>;
 }
 
@@ -241,13 +240,5 @@ pub(super) fn gate(summary: &Summary, gates: &crate::args::Gates, notes: Notes) 
             super::Outcome::TooFew
         }
         _ => super::Outcome::Done,
-    }
-}
-
-/// Writes the output for good; a closed pipe is no failure.
-pub(super) fn commit(output: crate::render::Output) -> anyhow::Result<()> {
-    match output.commit() {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("the result is not complete"),
     }
 }
