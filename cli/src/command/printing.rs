@@ -26,6 +26,7 @@ pub(super) fn open(args: &args::Output, schema: &Schema, options: Options) -> an
 }
 
 /// A column that is none is bad usage.
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 pub(super) fn usage(error: render::ColumnError) -> Usage {
     Usage(error.to_string())
 }
