@@ -10,6 +10,7 @@ use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::programs::{ProgramType, SocketFilter};
 use aya::sys::{BpfHelper, is_helper_supported};
 use aya::{Ebpf, EbpfLoader};
+use caps::Capability;
 
 use super::{Attached, Error, Links, counters, needs, programs::Programs, records};
 
@@ -33,6 +34,9 @@ pub struct Settings {
 /// Loads the program and attaches it.
 pub fn attach(settings: &Settings) -> Result<Attached, Error> {
     needs::check(NAME, needs::SOCK_HTTP)?;
+    if settings.measure {
+        needs::check("sock-http with --probe-cost", &[Capability::CAP_SYS_ADMIN])?;
+    }
     let mut ebpf = load(settings).map_err(|reason| unsupported(&reason))?;
     fill_filters(&mut ebpf, settings)?;
     let program: &mut SocketFilter = ebpf
@@ -48,10 +52,9 @@ pub fn attach(settings: &Settings) -> Result<Attached, Error> {
     }
     let missing = || failed("the object lacks a map");
     Ok(Attached {
-        links: Links { _sockets: sockets },
         records: records(&mut ebpf).ok_or_else(missing)?,
         counters: counters(&mut ebpf).ok_or_else(missing)?,
-        programs: Programs::new(ebpf, statistics),
+        links: Links { sockets, programs: Programs::new(ebpf, statistics) },
     })
 }
 

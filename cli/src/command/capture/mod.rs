@@ -8,22 +8,25 @@ use std::time::Duration;
 pub(super) use self::columns::Columns;
 use super::live::{Live, Session, gate};
 use super::printing::{self, commit, usage};
-use super::{Outcome, plan};
+use super::{Outcome, Usage, plan};
 use crate::args;
 use crate::http::exchange::Exchange;
 use crate::http::head::{Direction, Wanted};
 use crate::http::tracker::Tracker;
 use crate::pipeline::Report;
 use crate::progress::Notes;
-use crate::render::{Options, Renderer, Run, Summary};
+use crate::render::{Options, Renderer, Run, Schema, Summary};
 
 /// Captures as asked for.
 pub(super) fn run(args: &args::ExchangeCapture) -> anyhow::Result<Outcome> {
     let notes = Notes { quiet: args.output.quiet };
     let watch = plan::Watch::new(&args.watch)?;
+    if let Some(twice) = args.headers.iter().enumerate().find(|(at, header)| args.headers[..*at].contains(header)) {
+        return Err(Usage(format!("--header {} was given twice; name each header element once", twice.1)).into());
+    }
     let columns = Columns::new(&args.headers);
     let schema = columns.schema();
-    let selected = columns.select(&schema, &args.output.columns).map_err(usage)?;
+    let selected = printed(&columns, &schema, &args.output)?;
     let top = args.top.as_ref().map(|rows| rows.0.get());
     let options = Options { columns: Some(selected), top, max_rows: args.max_rows.0.get(), ..Options::default() };
     let (output, renderer) = printing::open(&args.output, &schema, options)?;
@@ -42,6 +45,17 @@ pub(super) fn run(args: &args::ExchangeCapture) -> anyhow::Result<Outcome> {
     let summary = live.run(&mut capture)?;
     commit(output)?;
     Ok(gate(&summary, &args.gates, notes))
+}
+
+/// The columns asked for. Without `--columns`, a table on a terminal has those that fit: rows that wrap several times are
+/// read by nobody, and scripts read no terminals.
+fn printed(columns: &Columns, schema: &Schema, output: &args::Output) -> Result<Vec<usize>, Usage> {
+    let selected = columns.select(schema, &output.columns).map_err(usage)?;
+    let is_table = output.format == args::Format::Table && output.file.is_none() && output.columns.is_empty();
+    match plan::terminal_width().filter(|_| is_table) {
+        Some(width) => Ok(columns.fitting(schema, &selected, width)),
+        None => Ok(selected),
+    }
 }
 
 fn wanted(headers: &[args::HeaderName]) -> Wanted {
