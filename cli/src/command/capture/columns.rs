@@ -114,8 +114,11 @@ impl Columns {
         let mut fitting: Vec<usize> = selected.iter().copied().filter(|place| *place >= FIXED.len()).collect();
         left = fitting.iter().fold(left, |left, place| left.saturating_sub(taken(*place)));
         for (rank, place) in named.chain(others).enumerate() {
-            if fitting.contains(&place) || !(rank < AT_LEAST || taken(place) <= left) {
+            if fitting.contains(&place) {
                 continue;
+            }
+            if rank >= AT_LEAST && taken(place) > left {
+                break;
             }
             left = left.saturating_sub(taken(place));
             fitting.push(place);
@@ -229,8 +232,8 @@ mod tests {
     #[test]
     fn narrow_terminals_get_what_matters_most() {
         assert_eq!(names(80), "time,method,path,status,response_time_ms");
-        assert_eq!(names(120), "time,method,path,status,response_time_ms,duration_ms");
-        assert_eq!(names(150), "time,method,host,path,status,response_time_ms,duration_ms,auth");
+        assert_eq!(names(120), "time,method,path,status,response_time_ms");
+        assert_eq!(names(152), "time,method,host,path,status,response_time_ms,duration_ms,auth");
         assert_eq!(names(1000).split(',').count(), 23);
     }
 }
