@@ -135,21 +135,10 @@ impl Direction {
     };
 
     /// Forgets everything: the byte at `next` comes next, and belongs to `phase`.
-    #[inline(never)]
+    #[inline(always)]
     pub fn restart(&mut self, next: u32, phase: u8, interface: u32, budget: u32) {
-        self.left = 0;
-        self.bodyless = 0;
-        self.reported_ns = 0;
-        self.skipped_ns = 0;
-        self.scan.clear();
-        self.next = next;
-        self.skipped = 0;
-        self.messages = 0;
-        self.budget = budget;
-        self.interface = interface;
-        self.phase = phase;
-        self.chunk_phase = 0;
-        self.http = 0;
+        // SAFETY: the direction is a reference.
+        unsafe { ehl_restart(self, next, phase as u32, interface, budget) };
     }
 
     /// The chunked body's state.
@@ -164,6 +153,32 @@ impl Direction {
         self.left = state.left;
         self.chunk_phase = state.phase;
     }
+}
+
+/// [`Direction::restart`]. A global function (see the crate's documentation).
+///
+/// # Safety
+/// `this` is null or valid.
+#[inline(never)]
+#[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
+unsafe extern "C" fn ehl_restart(this: *mut Direction, next: u32, phase: u32, interface: u32, budget: u32) -> u32 {
+    // SAFETY: by the caller's promise.
+    if let Some(this) = unsafe { this.as_mut() } {
+        this.left = 0;
+        this.bodyless = 0;
+        this.reported_ns = 0;
+        this.skipped_ns = 0;
+        this.scan.clear();
+        this.next = next;
+        this.skipped = 0;
+        this.messages = 0;
+        this.budget = budget;
+        this.interface = interface;
+        this.phase = phase as u8;
+        this.chunk_phase = 0;
+        this.http = 0;
+    }
+    0
 }
 
 impl Connection {

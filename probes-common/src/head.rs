@@ -222,7 +222,8 @@ fn field(scan: &mut Scan, window: &Window, start: u32, end: u32) {
 #[inline(always)]
 fn length(scan: &mut Scan, window: &Window, start: u32, end: u32) {
     let start = if is_blank(window.byte(start)) { start + 1 } else { start };
-    let value = number(window, start, end);
+    // SAFETY: the window is a reference.
+    let value = unsafe { ehl_number(window, start, end) };
     if value == NO_NUMBER || scan.has(fact::LENGTH) || scan.has(fact::CHUNKED) {
         scan.facts |= fact::UNPROVEN;
     }
@@ -232,10 +233,18 @@ fn length(scan: &mut Scan, window: &Window, start: u32, end: u32) {
 
 const NO_NUMBER: u64 = u64::MAX;
 
-/// The number from `start` to `end`: 1 to 15 digits and nothing else.
+/// The number from `start` to `end`: 1 to 15 digits and nothing else. A global function (see the crate's documentation).
+///
+/// # Safety
+/// `window` is null or valid.
 #[inline(never)]
-fn number(window: &Window, start: u32, end: u32) -> u64 {
+#[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
+unsafe extern "C" fn ehl_number(window: *const Window, start: u32, end: u32) -> u64 {
     const DIGITS: u32 = 15;
+    // SAFETY: by the caller's promise.
+    let Some(window) = (unsafe { window.as_ref() }) else {
+        return NO_NUMBER;
+    };
     let digits = end.wrapping_sub(start);
     if digits == 0 || digits > DIGITS {
         return NO_NUMBER;

@@ -9,6 +9,10 @@
 //!
 //! `no_std`, no dependencies, no allocation, no panics: the verifier has to accept all of it. Everything is tested on
 //! the host from bytes.
+//!
+//! Functions named `ehl_...` are *global functions* of the probes: exported, `extern "C"`, arguments of numbers and pointers
+//! that may be null, a number as result. The verifier checks such a function once, for all arguments, and at its calls
+//! looks only at the arguments' types; any other function it checks again at every call and in every state of the caller.
 
 #![cfg_attr(not(test), no_std)]
 

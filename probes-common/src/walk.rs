@@ -13,7 +13,7 @@ use crate::connection::{Connection, Direction, phase};
 use crate::counter::Counter;
 use crate::head::{self, Cursor, MAX_HEAD, Scan, fact, progress};
 use crate::record::{flag, tcp_flag};
-use crate::window::{NOT_FOUND, REACH, WINDOW, Window};
+use crate::window::{NOT_FOUND, REACH, WINDOW, Window, bounded};
 
 /// A jump of the sequence number by more than any window (RFC 7323 allows 1 GiB, hosts use some MiB) is another
 /// connection on the same ports.
@@ -60,7 +60,7 @@ pub struct Span {
 }
 
 /// What the walk needs from its host: the kernel, or a test.
-pub trait Tap {
+pub trait Tap: Sized {
     /// Fills the window with `len` (1 to [`WINDOW`]) bytes of payload from `offset` on; false when they cannot be read.
     fn load(&mut self, offset: u32, len: u32) -> bool;
     /// The window.
@@ -77,6 +77,19 @@ pub trait Tap {
     fn chunk(&mut self, state: chunked::State, end: u32);
     /// The state that the last chunk walk ended in, and how many bytes it took.
     fn chunked(&self) -> (chunked::State, u32);
+
+    /// [`raw`]; this and the next two are here so that the kernel can have one copy of each, which the verifier checks once.
+    fn raw(&mut self, this: &mut Direction, walk: &Walk, remaining: u32) -> u32 {
+        raw(this, walk, remaining, self)
+    }
+    /// [`desynchronise`].
+    fn desynchronise(&mut self, this: &mut Direction, time_ns: u64) {
+        desynchronise(this, time_ns, self);
+    }
+    /// [`report`].
+    fn report(&mut self, this: &mut Direction, flags: u16) {
+        report(this, flags, self);
+    }
 }
 
 /// Where a walk stands.
@@ -193,7 +206,7 @@ pub fn step<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) -
             tap.count(Counter::Http2);
             pass(this, remaining)
         }
-        phase::DESYNC => raw(this, walk, remaining, tap),
+        phase::DESYNC => tap.raw(this, walk, remaining),
         _ => message(walk, connection, remaining, tap),
     };
     walk.offset = walk.offset.wrapping_add(done);
@@ -207,7 +220,7 @@ pub fn finish<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T)
     if walk.offset < walk.segment.len {
         // More to do than the loop allows, or unreadable: the rest is not seen.
         let end = walk.segment.sequence.wrapping_add(walk.segment.len);
-        desynchronise(this, walk.segment.time_ns, tap);
+        tap.desynchronise(this, walk.segment.time_ns);
         if after(end, this.next) > 0 {
             this.next = end;
         }
@@ -225,8 +238,11 @@ fn after(a: u32, b: u32) -> i32 {
 
 #[inline(always)]
 fn both(connection: &mut Connection, direction: u32) -> (&mut Direction, &mut Direction) {
-    let [low, high] = &mut connection.directions;
-    if direction == 0 { (low, high) } else { (high, low) }
+    let index = (bounded(direction) & 1) as usize;
+    let directions = connection.directions.as_mut_ptr();
+    // SAFETY: both are one of the two, and never the same. Computed, because a branch would have the verifier check all
+    // that follows once for each direction.
+    unsafe { (&mut *directions.add(index), &mut *directions.add(1 - index)) }
 }
 
 /// A record of no bytes, for the TCP flags.
@@ -242,7 +258,7 @@ fn join(this: &mut Direction, segment: &Segment) {
 
 #[inline(always)]
 fn close<T: Tap>(this: &mut Direction, segment: &Segment, tap: &mut T) {
-    report(this, 0, tap);
+    tap.report(this, 0);
     let end = segment.sequence.wrapping_add(segment.len);
     if after(end, this.next) >= 0 && segment.tcp_flags & tcp_flag::FIN != 0 {
         this.next = end.wrapping_add(1);
@@ -263,13 +279,13 @@ fn jump<T: Tap>(this: &mut Direction, distance: u32, segment: Segment, tap: &mut
         phase::JOINED | phase::TLS | phase::HTTP2 | phase::DESYNC => {
             this.next = segment.sequence;
         }
-        _ => desynchronise(this, segment.time_ns, tap),
+        _ => tap.desynchronise(this, segment.time_ns),
     }
 }
 
 /// From here on everything goes up.
 #[inline(always)]
-fn desynchronise<T: Tap>(this: &mut Direction, time_ns: u64, tap: &mut T) {
+pub fn desynchronise<T: Tap>(this: &mut Direction, time_ns: u64, tap: &mut T) {
     if this.phase == phase::DESYNC {
         return;
     }
@@ -278,7 +294,7 @@ fn desynchronise<T: Tap>(this: &mut Direction, time_ns: u64, tap: &mut T) {
         phase::CHUNKED => Handover::Chunked(this.chunk()).pack(),
         _ => 0,
     };
-    report(this, 0, tap);
+    tap.report(this, 0);
     if framing != 0 {
         tap.submit(Span { time_ns, framing, sequence: this.next, captured: 0, covered: 0, flags: flag::HANDOVER });
     }
@@ -293,13 +309,13 @@ fn skip<T: Tap>(this: &mut Direction, segment: &Segment, count: u32, tap: &mut T
     this.skipped = this.skipped.wrapping_add(count);
     this.skipped_ns = segment.time_ns;
     if this.skipped > REPORT_AFTER_BYTES || segment.time_ns.wrapping_sub(this.reported_ns) > REPORT_AFTER_NS {
-        report(this, 0, tap);
+        tap.report(this, 0);
     }
 }
 
 /// Tells user space of body that stayed down.
 #[inline(always)]
-fn report<T: Tap>(this: &mut Direction, flags: u16, tap: &mut T) {
+pub fn report<T: Tap>(this: &mut Direction, flags: u16, tap: &mut T) {
     if this.skipped == 0 {
         return;
     }
@@ -322,7 +338,7 @@ fn body<T: Tap>(this: &mut Direction, segment: &Segment, remaining: u32, tap: &m
     this.left -= count as u64;
     skip(this, segment, count, tap);
     if this.left == 0 {
-        report(this, flag::MESSAGE_END, tap);
+        tap.report(this, flag::MESSAGE_END);
         this.phase = phase::BOUNDARY;
     }
     count
@@ -344,13 +360,13 @@ fn chunks<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, tap: &mut T
     tap.chunk(state, end);
     let (state, count) = tap.chunked();
     if state.phase == chunked::phase::BAD {
-        desynchronise(this, walk.segment.time_ns, tap);
+        tap.desynchronise(this, walk.segment.time_ns);
         return raw(this, walk, remaining, tap);
     }
     this.set_chunk(state);
     skip(this, &walk.segment, count, tap);
     if state.phase == chunked::phase::END {
-        report(this, flag::MESSAGE_END, tap);
+        tap.report(this, flag::MESSAGE_END);
         this.phase = phase::BOUNDARY;
     }
     count
@@ -358,7 +374,7 @@ fn chunks<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, tap: &mut T
 
 /// Everything goes up, a window at a time.
 #[inline(always)]
-fn raw<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, tap: &mut T) -> u32 {
+pub fn raw<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, tap: &mut T) -> u32 {
     let count = if remaining < WINDOW as u32 { remaining } else { WINDOW as u32 };
     if !tap.load(walk.offset, count) {
         return 0;
@@ -435,8 +451,8 @@ fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap
             pass(this, end)
         }
         _ => {
-            desynchronise(this, walk.segment.time_ns, tap);
-            raw(this, walk, remaining, tap)
+            tap.desynchronise(this, walk.segment.time_ns);
+            tap.raw(this, walk, remaining)
         }
     }
 }
@@ -451,7 +467,7 @@ fn head_end<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, le
     let mut span = Span { time_ns: walk.segment.time_ns, framing: 0, sequence, captured: len, covered: len, flags: flags | flag::HEAD_END };
     match body {
         Body::Unproven => {
-            desynchronise(this, walk.segment.time_ns, tap);
+            tap.desynchronise(this, walk.segment.time_ns);
             return raw(this, walk, remaining, tap);
         }
         Body::Orphan => {
@@ -700,7 +716,7 @@ fn not_http<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, end: u32,
     }
     if this.phase == phase::BOUNDARY && this.http != 0 {
         // After a message something else than a message: user space is to see it.
-        desynchronise(this, walk.segment.time_ns, tap);
+        tap.desynchronise(this, walk.segment.time_ns);
         return raw(this, walk, remaining, tap);
     }
     this.phase = phase::JOINED;

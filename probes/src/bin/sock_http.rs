@@ -85,7 +85,8 @@ mod filter {
         };
         let way = if pkt_type == PACKET_OUTGOING { Way::Egress } else { Way::Ingress };
         prepare(scratch, interface, way, direction);
-        walk_segment(skb, scratch, connection);
+        // SAFETY: the kernel's context, and pointers from map look-ups that succeeded.
+        unsafe { walk_segment(skb, scratch, connection) };
         None
     }
 

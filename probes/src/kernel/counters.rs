@@ -9,8 +9,16 @@ static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(LEN, 0);
 /// Adds one.
 #[inline(always)]
 pub fn count(counter: Counter) {
-    if let Some(value) = COUNTERS.get_ptr_mut(counter.index()) {
+    ehl_count(counter.index());
+}
+
+/// [`count`]. A global function (see the module `kernel`).
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn ehl_count(index: u32) -> u32 {
+    if let Some(value) = COUNTERS.get_ptr_mut(index) {
         // SAFETY: the pointer is to this CPU's value, and nothing on this CPU interrupts the program to change it.
         unsafe { *value += 1 };
     }
+    0
 }

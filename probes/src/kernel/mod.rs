@@ -1,4 +1,7 @@
 //! What the programs share in the kernel. Each map is private to the module whose functions use it.
+//!
+//! Functions named `ehl_...` are global functions, which the verifier checks once: see the documentation of
+//! `ehl_probes_common`. What one of them answers is any number to its callers.
 
 pub mod connections;
 pub mod counters;

@@ -26,11 +26,22 @@ const _: () = assert!(core::mem::offset_of!(Draft, window) == HEADER_LEN);
 
 /// Submits the header and the first `captured` bytes of the window. Wakes nobody: user space looks every few
 /// milliseconds.
+#[inline(always)]
+pub fn submit(draft: &mut Draft, captured: u32) {
+    // SAFETY: the draft is a reference.
+    unsafe { ehl_submit(draft, captured) };
+}
+
+/// [`submit`]. A global function (see the module `kernel`).
+///
+/// # Safety
+/// `draft` is null or valid.
 #[inline(never)]
-pub fn submit(draft: *mut Draft, captured: u32) {
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_submit(draft: *mut Draft, captured: u32) -> u32 {
     let captured = bounded(captured);
-    if captured > WINDOW as u32 {
-        return;
+    if draft.is_null() || captured > WINDOW as u32 {
+        return 0;
     }
     // SAFETY: the map is a ring buffer; the draft has HEADER_LEN + WINDOW readable bytes, and `captured` is at most WINDOW.
     let result = unsafe {
@@ -42,4 +53,5 @@ pub fn submit(draft: *mut Draft, captured: u32) {
         )
     };
     count(if result == 0 { Counter::Submitted } else { Counter::Lost });
+    0
 }

@@ -1,5 +1,7 @@
 //! The walk's door to a packet: reads its payload, submits records, repeats steps.
 
+use core::ptr::null_mut;
+
 use aya_ebpf::{
     bindings::__sk_buff,
     cty::c_void,
@@ -7,7 +9,7 @@ use aya_ebpf::{
 };
 use ehl_probes_common::{
     chunked,
-    connection::{Connection, Key},
+    connection::{Connection, Direction, Key},
     counter::Counter,
     head::{self, Cursor, MAX_STEPS, Scan},
     packet::Tcp,
@@ -21,8 +23,7 @@ use super::{
     records::{self, Draft},
 };
 
-/// Whether the kernel has `bpf_loop` (5.17). Without it the loops below are short, and what exceeds them goes up as
-/// unproven.
+/// Whether the kernel has `bpf_loop` (5.17). Without it the loops below are short, and what exceeds them goes up as unproven.
 #[unsafe(no_mangle)]
 static BPF_LOOP: u8 = 1;
 
@@ -82,23 +83,61 @@ impl Job {
     }
 }
 
-/// Walks the segment that stands in the scratch memory. A function of its own: the stack is small.
+/// Walks the segment that stands in the scratch memory.
+///
+/// # Safety
+/// All three are valid, or null.
+#[inline(always)]
+pub unsafe fn walk_segment(skb: *mut __sk_buff, scratch: *mut Scratch, connection: *mut Connection) {
+    // SAFETY: by the caller's promise.
+    unsafe { ehl_walk(skb, scratch, connection) };
+}
+
+/// [`walk_segment`]. A global function (see the module `kernel`).
+///
+/// # Safety
+/// All three are valid, or null.
 #[inline(never)]
-pub fn walk_segment(skb: *mut __sk_buff, scratch: *mut Scratch, connection: *mut Connection) {
-    Job { skb, scratch, connection }.run();
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_walk(skb: *mut __sk_buff, scratch: *mut Scratch, connection: *mut Connection) -> u32 {
+    if !scratch.is_null() && !connection.is_null() {
+        Job { skb, scratch, connection }.run();
+    }
+    0
+}
+
+/// What a callback of `bpf_loop` answers: the verifier wants to see that it is 0 or 1.
+#[inline(always)]
+fn answer(is_last: u32) -> i64 {
+    (bounded(is_last) & 1) as i64
 }
 
 unsafe extern "C" fn step_callback(_index: u64, job: *mut c_void) -> i64 {
     // SAFETY: `job` is what `Job::run` passed to the helper.
-    step(unsafe { &mut *job.cast::<Job>() })
+    answer(step(unsafe { &mut *job.cast::<Job>() }))
 }
 
-/// One step of the walk; 1 when it was the last. A function of its own, so that its code is there once.
-#[inline(never)]
-fn step(job: &mut Job) -> i64 {
+/// One step of the walk; 1 when it was the last.
+#[inline(always)]
+fn step(job: &mut Job) -> u32 {
     // SAFETY: as in `Job::run`.
-    let (walk, connection) = unsafe { (&mut (*job.scratch).walk, &mut *job.connection) };
-    walk::step(walk, connection, job) as i64
+    unsafe { ehl_step(job.skb, job.scratch, job.connection) }
+}
+
+/// [`step`]. A global function (see the module `kernel`).
+///
+/// # Safety
+/// All three are valid, or null.
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_step(skb: *mut __sk_buff, scratch: *mut Scratch, connection: *mut Connection) -> u32 {
+    if scratch.is_null() || connection.is_null() {
+        return 1;
+    }
+    let mut job = Job { skb, scratch, connection };
+    // SAFETY: as in `Job::run`.
+    let (walk, connection) = unsafe { (&mut (*scratch).walk, &mut *connection) };
+    walk::step(walk, connection, &mut job) as u32
 }
 
 /// What a head scan works on.
@@ -110,34 +149,56 @@ struct ScanJob {
 
 unsafe extern "C" fn scan_callback(_index: u64, job: *mut ScanJob) -> i64 {
     // SAFETY: `job` is what `Tap::scan` passed to the helper.
-    scan_step(unsafe { &mut *job })
+    answer(scan_step(unsafe { &mut *job }))
 }
 
 /// One step of a head scan; 1 when it was the last.
-#[inline(never)]
-fn scan_step(job: &mut ScanJob) -> i64 {
+#[inline(always)]
+fn scan_step(job: &mut ScanJob) -> u32 {
     // SAFETY: the scan stands in the connection's state, cursor and window in the scratch memory; as in `Job::run`.
-    let (scan, Scratch { cursor, draft, .. }) = unsafe { (&mut *job.scan, &mut *job.scratch) };
+    unsafe { ehl_scan(job.scan, job.scratch) }
+}
+
+/// [`scan_step`]. A global function (see the module `kernel`).
+///
+/// # Safety
+/// Both are valid, or null.
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_scan(scan: *mut Scan, scratch: *mut Scratch) -> u32 {
+    // SAFETY: by the caller's promise.
+    let (Some(scan), Some(Scratch { cursor, draft, .. })) = (unsafe { (scan.as_mut(), scratch.as_mut()) }) else {
+        return 1;
+    };
     head::step(scan, cursor, &draft.window);
-    (cursor.progress != head::progress::GOING) as i64
+    (cursor.progress != head::progress::GOING) as u32
 }
 
 unsafe extern "C" fn chunk_callback(_index: u64, scratch: *mut *mut Scratch) -> i64 {
     // SAFETY: `scratch` is what `Tap::chunk` passed to the helper.
-    chunk_step(unsafe { &mut **scratch }) as i64
+    answer(unsafe { ehl_chunk(*scratch) })
 }
 
-/// One byte of a chunk's size line or of a trailer; whether that was the last one.
-#[inline(always)]
-fn chunk_step(scratch: &mut Scratch) -> bool {
+/// One byte of a chunk's size line or of a trailer; 1 when it was the last one. A global function (see the module
+/// `kernel`).
+///
+/// # Safety
+/// `scratch` is null or valid.
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_chunk(scratch: *mut Scratch) -> u32 {
+    // SAFETY: by the caller's promise.
+    let Some(scratch) = (unsafe { scratch.as_mut() }) else {
+        return 1;
+    };
     if scratch.chunk_at >= scratch.chunk_end {
-        return true;
+        return 1;
     }
     let chunked::State { left, phase } = scratch.chunk.step(scratch.draft.window.byte(scratch.chunk_at));
     scratch.chunk.left = left;
     scratch.chunk.phase = phase;
     scratch.chunk_at += 1;
-    matches!(phase, chunked::phase::DATA | chunked::phase::END | chunked::phase::BAD)
+    matches!(phase, chunked::phase::DATA | chunked::phase::END | chunked::phase::BAD) as u32
 }
 
 impl Tap for Job {
@@ -213,7 +274,8 @@ impl Tap for Job {
             return;
         }
         for _ in 0..FEW_CHUNK_BYTES {
-            if chunk_step(scratch) {
+            // SAFETY: as in `Job::run`.
+            if unsafe { ehl_chunk(scratch) } != 0 {
                 break;
             }
         }
@@ -225,4 +287,64 @@ impl Tap for Job {
         let scratch = unsafe { &*self.scratch };
         (scratch.chunk, scratch.chunk_at)
     }
+
+    #[inline(always)]
+    fn raw(&mut self, this: &mut Direction, _walk: &Walk, remaining: u32) -> u32 {
+        // SAFETY: as in `Job::run`; the walk is the one in the scratch memory.
+        unsafe { ehl_raw(self.skb, self.scratch, this, remaining) }
+    }
+
+    #[inline(always)]
+    fn desynchronise(&mut self, this: &mut Direction, time_ns: u64) {
+        // SAFETY: as in `Job::run`.
+        unsafe { ehl_desynchronise(self.scratch, this, time_ns) };
+    }
+
+    #[inline(always)]
+    fn report(&mut self, this: &mut Direction, flags: u16) {
+        // SAFETY: as in `Job::run`.
+        unsafe { ehl_report(self.scratch, this, flags as u32) };
+    }
+}
+
+/// [`walk::raw`]. A global function (see the module `kernel`).
+///
+/// # Safety
+/// All three are valid, or null.
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_raw(skb: *mut __sk_buff, scratch: *mut Scratch, this: *mut Direction, remaining: u32) -> u32 {
+    if scratch.is_null() || this.is_null() {
+        return 0;
+    }
+    // SAFETY: as in `Job::run`.
+    unsafe { walk::raw(&mut *this, &(*scratch).walk, remaining, &mut Job { skb, scratch, connection: null_mut() }) }
+}
+
+/// [`walk::desynchronise`]. A global function (see the module `kernel`).
+///
+/// # Safety
+/// Both are valid, or null.
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_desynchronise(scratch: *mut Scratch, this: *mut Direction, time_ns: u64) -> u32 {
+    if !scratch.is_null() && !this.is_null() {
+        // SAFETY: as in `Job::run`.
+        unsafe { walk::desynchronise(&mut *this, time_ns, &mut Job { skb: null_mut(), scratch, connection: null_mut() }) };
+    }
+    0
+}
+
+/// [`walk::report`]. A global function (see the module `kernel`).
+///
+/// # Safety
+/// Both are valid, or null.
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_report(scratch: *mut Scratch, this: *mut Direction, flags: u32) -> u32 {
+    if !scratch.is_null() && !this.is_null() {
+        // SAFETY: as in `Job::run`.
+        unsafe { walk::report(&mut *this, flags as u16, &mut Job { skb: null_mut(), scratch, connection: null_mut() }) };
+    }
+    0
 }
