@@ -60,8 +60,8 @@ pub enum Command {
     TopHeaders(TopHeaders),
     /// List the probes and whether each can run here
     ///
-    /// Prints one row per probe of this version: its hook, what it sees, what it needs from the kernel and
-    /// from the user, and whether it could be attached here and now. Attaches nothing.
+    /// Prints one row per probe: whether it could be attached here and now, and if not, why, its hook and
+    /// what it sees; with --verbose also what it needs. Attaches nothing.
     Probes(Probes),
     /// Capture an embedded API with clients on loopback
     ///
@@ -177,7 +177,7 @@ pub struct Probes {
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub format: ListFormat,
 
-    /// Show every check that was made, not only the verdict
+    /// Show also what each probe needs: capabilities and kernel
     #[arg(short, long)]
     pub verbose: bool,
 }

@@ -83,8 +83,8 @@ pub struct Selection {
 
     /// Keep these hosts (api.example.com,*.internal)
     ///
-    /// Compared as a whole with the column host, without regard to case; * stands for any text.
-    /// Repeatable.
+    /// Compared as a whole with the column host, with or without its port and without regard to case; *
+    /// stands for any text. Repeatable.
     #[arg(long = "host", value_name = "LIST", value_delimiter = ',', help_heading = SELECTION)]
     pub hosts: Vec<HostPattern>,
 
@@ -116,10 +116,10 @@ pub struct Output {
     #[arg(short = 'o', long = "output", value_name = "FILE", help_heading = OUTPUT)]
     pub file: Option<PathBuf>,
 
-    /// Print these columns, in this order (time,path,status)
+    /// Print these columns, in this order
     ///
-    /// Replaces the default columns; those of --header follow. The columns are listed under OUTPUT in
-    /// the manual page.
+    /// A list separated by commas, of the columns that the manual page lists under OUTPUT. Columns of
+    /// --header follow.
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = OUTPUT,
           value_parser = NonEmptyStringValueParser::new())]
     pub columns: Vec<String>,

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::probe::Links;
+use crate::probe::{Cost, Links};
 
 /// Exit status when a second signal comes.
 const FORCED: i32 = 130;
@@ -31,7 +31,7 @@ pub(super) struct Guard {
     requested: Arc<AtomicBool>,
     wake: UnixStream,
     deadline: Instant,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Option<Cost>>>,
 }
 
 impl Signals {
@@ -69,9 +69,10 @@ impl Guard {
             .name("ehl-guard".to_owned())
             .spawn(move || {
                 wait(&woken, deadline);
-                drop(links);
+                let cost = links.release();
                 flag.store(true, Ordering::Release);
                 waiter.unpark();
+                cost
             })
             .context("cannot start a thread")?;
         Ok(Self { released, requested: signals.requested, wake: signals.wake, deadline, thread: Some(thread) })
@@ -98,13 +99,11 @@ impl Guard {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Waits until the probe is detached.
-    pub(super) fn join(mut self) {
+    /// Waits until the probe is detached; what it cost, if that was measured.
+    pub(super) fn join(mut self) -> Option<Cost> {
         self.release();
-        if let Some(thread) = self.thread.take() {
-            // It cannot panic; if it did, the links went with it.
-            let _ = thread.join();
-        }
+        // It cannot panic; if it did, the links went with it.
+        self.thread.take()?.join().ok()?
     }
 }
 

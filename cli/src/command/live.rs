@@ -4,7 +4,6 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use ehl_probes_common::counter::Counter;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -13,7 +12,7 @@ use super::plan::{Watch, not_http};
 use crate::http::selection::Selection;
 use crate::http::tracker::Tracker;
 use crate::pipeline::{Pipeline, Report};
-use crate::probe::{Attached, Counters, needs, programs::Programs, sock_http};
+use crate::probe::{Attached, Cost, Counters, needs, sock_http};
 use crate::progress::{Notes, Progress, accounting_line};
 use crate::render::{Accounting, NotHttp, ProbeCost, Run, StopReason, Summary};
 use crate::source::ring::Ring;
@@ -28,7 +27,7 @@ const BATCH: usize = 64 * 1024;
 pub(super) trait Session: Report {
     /// The probe is attached.
     fn start(&mut self, run: &Run) -> io::Result<()>;
-    /// The run is over: prints what is left and returns how many rows there are, and how many were beyond the limit.
+    /// The run is over: prints what is left, and completes the summary with what was printed.
     fn finish(&mut self, summary: &mut Summary) -> io::Result<()>;
 }
 
@@ -54,7 +53,7 @@ impl Live<'_> {
     pub(super) fn run(self, session: &mut dyn Session) -> anyhow::Result<Summary> {
         let Live { watch: wanted, selection, tracker, notes, verbose, attached, stopping, grace } = self;
         let signals = Signals::catch()?;
-        let Attached { links, records, counters, programs } = sock_http::attach(&wanted.settings)?;
+        let Attached { links, records, counters } = sock_http::attach(&wanted.settings)?;
         needs::give_up()?;
         let run = describe(wanted);
         if verbose {
@@ -71,12 +70,12 @@ impl Live<'_> {
             attached()?;
         }
         let source = Ring::new(records, monotonic_to_unix_ns());
-        let mut pipeline = Pipeline::new(source, tracker, selection, wanted.count, session_as_report(session));
+        let mut pipeline = Pipeline::new(source, tracker, selection, wanted.count, &mut *session);
         if outcome.is_ok() {
             outcome = watch(&mut pipeline, &guard, grace, &counters, &progress);
         }
         stopping()?;
-        guard.join();
+        let cost = guard.join();
         if outcome.is_ok() {
             outcome = drain(&mut pipeline).and(outcome);
         }
@@ -85,7 +84,7 @@ impl Live<'_> {
             Err(ref error) if error.kind() == io::ErrorKind::BrokenPipe => StopReason::ClosedPipe,
             other => other?,
         };
-        let mut summary = Summary { ended_at_ns: unix_ns(), stop_reason, accounting: account(&pipeline, &counters, &programs)? };
+        let mut summary = Summary { ended_at_ns: unix_ns(), stop_reason, accounting: account(&pipeline, &counters, cost)? };
         drop(pipeline);
         if stop_reason != StopReason::ClosedPipe {
             match session.finish(&mut summary) {
@@ -112,6 +111,9 @@ fn describe(watch: &Watch) -> Run {
 
 /// What a person wants to know besides the rows.
 fn tell(watch: &Watch, notes: Notes, summary: &Summary, counters: &Counters) {
+    for name in watch.gone() {
+        notes.warn(format_args!("the interface {name} disappeared or was renamed during the run: what it carried since is missing"));
+    }
     let accounting = &summary.accounting;
     if accounting.lost > 0 {
         notes.warn(accounting_line(accounting));
@@ -151,10 +153,6 @@ fn tell_nothing(watch: &Watch, notes: Notes, not_http: &NotHttp, counters: &Coun
     }
 }
 
-fn session_as_report(session: &mut dyn Session) -> &mut dyn Report {
-    session
-}
-
 /// Until the probe is detached, or there is a reason to detach it.
 fn watch(
     pipeline: &mut Pipeline<'_, Ring>,
@@ -191,7 +189,7 @@ fn drain(pipeline: &mut Pipeline<'_, Ring>) -> io::Result<StopReason> {
     Ok(StopReason::Deadline)
 }
 
-fn account(pipeline: &Pipeline<'_, Ring>, counters: &Counters, programs: &Programs) -> anyhow::Result<Accounting> {
+fn account(pipeline: &Pipeline<'_, Ring>, counters: &Counters, cost: Option<Cost>) -> anyhow::Result<Accounting> {
     let kernel = counters.read()?;
     let counts = pipeline.counts();
     let submitted = kernel.of(Counter::Submitted);
@@ -214,7 +212,7 @@ fn account(pipeline: &Pipeline<'_, Ring>, counters: &Counters, programs: &Progra
         out_of_step: kernel.of(Counter::Desynchronised),
         fragments: kernel.of(Counter::Fragments),
         not_http: not_http(&kernel),
-        probe_cost: programs.cost().map(|cost| ProbeCost { run_count: cost.run_count, run_time_ns: cost.run_time_ns }),
+        probe_cost: cost.map(|cost| ProbeCost { run_count: cost.run_count, run_time_ns: cost.run_time_ns }),
     })
 }
 
@@ -245,13 +243,5 @@ pub(super) fn gate(summary: &Summary, gates: &crate::args::Gates, notes: Notes) 
             super::Outcome::TooFew
         }
         _ => super::Outcome::Done,
-    }
-}
-
-/// Writes the output for good; a closed pipe is no failure.
-pub(super) fn commit(output: crate::render::Output) -> anyhow::Result<()> {
-    match output.commit() {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("the result is not complete"),
     }
 }

@@ -5,6 +5,7 @@ pub mod demo;
 mod guard;
 mod live;
 mod plan;
+mod printing;
 mod probes;
 mod top_headers;
 

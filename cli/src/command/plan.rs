@@ -25,8 +25,11 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(args: &args::Watch) -> Result<Self, Usage> {
+        let mut interfaces = args.interfaces.iter().map(|name| interface(name)).collect::<Result<Vec<_>, _>>()?;
+        interfaces.sort_by_key(|(_, index)| *index);
+        interfaces.dedup();
         let settings = Settings {
-            interfaces: args.interfaces.iter().map(|name| interface(name)).collect::<Result<_, _>>()?,
+            interfaces,
             ports: args.ports.iter().map(|range| range.0.clone()).collect(),
             networks: args.nets.iter().map(|net| (net.0.network(), net.0.prefix_len())).collect(),
             ring_bytes: args.ring_size.0,
@@ -36,6 +39,11 @@ impl Watch {
             return Err(Usage(format!("--net was given {} times; at most {MAX_NETWORKS} networks are watched", settings.networks.len())));
         }
         Ok(Self { settings, run_time: args.run_time.0, count: args.count.map(|rows| rows.0.get() as u64) })
+    }
+
+    /// Watched interfaces that are not there any more, by name.
+    pub(super) fn gone(&self) -> impl Iterator<Item = &str> {
+        self.settings.interfaces.iter().filter(|(name, index)| interface_index(name) != *index).map(|(name, _)| name.as_str())
     }
 
     /// What is watched, in words: one piece for the interfaces, one for each filter.
@@ -63,11 +71,16 @@ fn join(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-fn interface(name: &str) -> Result<(String, u32), Usage> {
-    let index = std::ffi::CString::new(name).ok().map_or(0, |name| {
+/// 0 when there is none.
+fn interface_index(name: &str) -> u32 {
+    std::ffi::CString::new(name).ok().map_or(0, |name| {
         // SAFETY: the name is a C string.
         unsafe { libc::if_nametoindex(name.as_ptr()) }
-    });
+    })
+}
+
+fn interface(name: &str) -> Result<(String, u32), Usage> {
+    let index = interface_index(name);
     if index == 0 {
         let known = interfaces();
         return Err(Usage(format!("no interface `{name}` in this network namespace; there are {}", known.join(", "))));
@@ -118,6 +131,13 @@ pub(super) fn is_coloured(color: Color, to_file: bool) -> bool {
         Color::Never => false,
         Color::Auto => !to_file && std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
     }
+}
+
+/// Width of the terminal that stdout is, in columns; `None` when it is none.
+pub(super) fn terminal_width() -> Option<u16> {
+    let stdout = std::io::stdout();
+    let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(&stdout).ok())??;
+    (size.ws_col > 0).then_some(size.ws_col)
 }
 
 /// What was on the watched ports that is not HTTP/1.

@@ -1,7 +1,8 @@
 //! `ehl probes`: the table of probes, and whether each can run here.
 
 use super::Outcome;
-use super::live::{commit, unix_ns};
+use super::live::unix_ns;
+use super::printing::commit;
 use crate::args::{self, ListFormat};
 use crate::probe::catalog::{Entry, Verdict, probes};
 use crate::probe::needs;

@@ -3,9 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use super::capture::warn_of_secrets;
-use super::live::{Live, Session, commit, gate};
-use super::{Outcome, Usage, plan};
+use super::live::{Live, Session, gate};
+use super::printing::{self, commit, usage};
+use super::{Outcome, plan};
 use crate::aggregate::elements::{Elements, Row};
 use crate::args::{self, Messages};
 use crate::http::exchange::Exchange;
@@ -13,30 +13,16 @@ use crate::http::head::{Direction, Wanted};
 use crate::http::tracker::Tracker;
 use crate::pipeline::Report;
 use crate::progress::Notes;
-use crate::render::{self, Cell, Column, Options, Output, Renderer, Run, Schema, Summary, TopValue};
+use crate::render::{Cell, Column, Options, Renderer, Run, Schema, Summary, TopValue};
 
 /// Ranks as asked for.
 pub(super) fn run(args: &args::TopHeaders) -> anyhow::Result<Outcome> {
     let notes = Notes { quiet: args.output.quiet };
     let watch = plan::Watch::new(&args.watch)?;
     let schema = schema();
-    let usage = |error: render::ColumnError| Usage(error.to_string());
     let selected = (!args.output.columns.is_empty()).then(|| schema.select(&args.output.columns.join(","))).transpose().map_err(usage)?;
-    let options = Options {
-        heading: !args.output.no_heading,
-        color: plan::is_coloured(args.output.color, args.output.file.is_some()),
-        columns: selected,
-        sort: args.output.sort.as_deref().map(|name| schema.column(name)).transpose().map_err(usage)?,
-        top: Some(args.top.0.get()),
-        fit: true,
-        ..Options::default()
-    };
-    warn_of_secrets(args.output.redact, notes);
-    let output = match &args.output.file {
-        Some(path) => Output::file(path)?,
-        None => Output::stdout()?,
-    };
-    let renderer = render::renderer(plan::format(args.output.format), &schema, &options, Box::new(output.writer()));
+    let options = Options { columns: selected, top: Some(args.top.0.get()), fit: true, ..Options::default() };
+    let (output, renderer) = printing::open(&args.output, &schema, options)?;
     let mut report =
         TopHeaders { elements: Elements::default(), renderer, direction: args.direction, values: usize::from(args.values), notes };
     let tracker = Tracker::new(Wanted { columns: Vec::new(), all: true }, plan::redactor(args.output.redact));
@@ -116,10 +102,7 @@ impl Session for TopHeaders {
         if self.elements.unnamed() > 0 {
             self.notes.warn(format_args!("{} elements are in no row: too many different names", self.elements.unnamed()));
         }
-        let counts = self.renderer.counts();
-        summary.accounting.rows = counts.rows;
-        summary.accounting.rows_beyond_max = counts.beyond_max;
-        self.renderer.finish(summary)
+        printing::finish(self.renderer.as_mut(), summary)
     }
 }
 

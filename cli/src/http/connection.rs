@@ -6,7 +6,7 @@ use super::exchange::{Exchange, Flags};
 use super::framing::{self, Framing, Method};
 use super::head::{Direction, Head, Wanted};
 use super::messages::{Messages, Sink, Start, may_start};
-use super::pairing::{Ends, Pairing};
+use super::pairing::{Ends, Pairing, Request};
 use super::raw::{self, Line};
 use super::redact::Redactor;
 use crate::stream::reassembly::{Piece, Reassembly};
@@ -147,17 +147,18 @@ impl Connection {
         feed: impl FnOnce(&mut Reassembly, &mut dyn FnMut(Piece<'_>)),
     ) {
         let mut stream = std::mem::take(&mut self.halves[sender].stream);
-        let expected = self.halves[1 - sender].stream.next();
         let (mut messages, mut side) = self.side(sender, shared, outcome);
-        side.acknowledgement = expected.unwrap_or(0);
+        side.acknowledgement = side.expected.unwrap_or(0);
         feed(&mut stream, &mut |piece| match piece {
             Piece::Part(part) => {
                 side.sequence = part.sequence;
+                side.resumed = part.sequence;
                 side.acknowledgement = part.acknowledgement;
                 messages.part(&part, &mut side);
             }
             Piece::Gap { sequence, missing } => {
                 side.sequence = sequence;
+                side.resumed = sequence.wrapping_add(missing);
                 messages.gap(missing, &mut side);
             }
         });
@@ -172,6 +173,7 @@ impl Connection {
 
     /// One direction's messages, taken out, and who is told of what is in them.
     fn side<'a>(&'a mut self, sender: usize, shared: &'a Shared, outcome: &'a mut Outcome) -> (Messages, Side<'a>) {
+        let expected = self.halves[1 - sender].stream.next();
         let half = &mut self.halves[sender];
         let messages = std::mem::take(&mut half.messages);
         let side = Side {
@@ -184,7 +186,9 @@ impl Connection {
             shared,
             outcome,
             sequence: 0,
+            resumed: 0,
             acknowledgement: 0,
+            expected,
             tunnel: false,
         };
         (messages, side)
@@ -203,7 +207,11 @@ struct Side<'a> {
     outcome: &'a mut Outcome,
     /// Of the part at hand; where the gap starts.
     sequence: u32,
+    /// Of the part at hand, or where the stream goes on after the gap.
+    resumed: u32,
     acknowledgement: u32,
+    /// How far the other direction was seen.
+    expected: Option<u32>,
     /// The connection became a tunnel.
     tunnel: bool,
 }
@@ -237,8 +245,9 @@ impl Sink for Side<'_> {
         match raw.line {
             Line::Request { method, .. } => {
                 let (framing, odd) = framing::request(&raw);
-                let ends = self.ends();
-                self.pairing.request(ends, head(&raw), Method::of(method), start, flags | odd, &mut self.outcome.exchanges);
+                let request =
+                    Request { ends: self.ends(), head: head(&raw), method: Method::of(method), start: *start, flags: flags | odd };
+                self.pairing.request(request, self.expected, &mut self.outcome.exchanges);
                 Some(framing)
             }
             Line::Response { status: 100 | 102..=199 } => {
@@ -287,7 +296,7 @@ impl Sink for Side<'_> {
             let ends = self.ends();
             self.pairing.lost_request(ends, start);
         } else if self.client.is_some() {
-            self.pairing.lost_response(self.sequence);
+            self.pairing.lost_response(self.resumed);
         }
     }
 

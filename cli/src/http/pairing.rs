@@ -1,9 +1,12 @@
 //! Tells which response answers which request of a connection.
 //!
-//! Responses come in the order of the requests (RFC 9112 section 9.3.2), and a response answers only a request that its
-//! segment acknowledges. So an unknown method or a lost head never shifts the pairs after it: a lost request leaves a
-//! marker that takes one response; after a lost response, requests whose client had already seen the missing bytes are
-//! passed over.
+//! Responses come in the order of the requests (RFC 9112 section 9.3.2). A response answers only a request that its
+//! segment acknowledges, and a client that does not pipeline has the whole response to a request when it sends the next one:
+//! what the next request acknowledges tells which responses were lost on the way here. So an unknown method or a lost head
+//! never shifts the pairs after it.
+//!
+//! With a client that pipelines, that cannot be told. A lost request leaves a marker that takes one response; after a lost
+//! response nothing is paired until the connection has been quiet: a half exchange rather than a wrong one.
 
 use std::collections::VecDeque;
 
@@ -15,6 +18,19 @@ use crate::stream::{Endpoint, Origin};
 
 /// Requests of one connection that wait for their response.
 const MAX_WAITING: usize = 256;
+
+/// A connection over which nothing was sent for so long has no response under way.
+const QUIET_NS: u64 = 1_000_000_000;
+
+/// A request as it arrives.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) ends: Ends,
+    pub(super) head: Head,
+    pub(super) method: Method,
+    pub(super) start: Start,
+    pub(super) flags: Flags,
+}
 
 /// The ends of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -29,10 +45,16 @@ pub(super) struct Ends {
 pub(super) struct Pairing {
     /// In the order of the requests. The first one may be in the middle of its response.
     waiting: VecDeque<Waiting>,
-    /// A response head was lost where the client's stream of responses had this sequence number.
+    /// Response heads were lost before the byte of this sequence number.
     lost_response: Option<u32>,
     /// What the last response without request acknowledged.
     orphan_acknowledged: Option<u32>,
+    /// The client was seen to send a request before it had the response to the one before.
+    pipelines: bool,
+    /// After a loss, which response answers which request is not known.
+    unsure: bool,
+    /// When the last message was seen.
+    last_ns: u64,
 }
 
 #[derive(Debug)]
@@ -48,12 +70,14 @@ struct Waiting {
 }
 
 impl Pairing {
-    /// A request's head.
-    pub(super) fn request(&mut self, ends: Ends, head: Head, method: Method, start: &Start, flags: Flags, out: &mut Vec<Exchange>) {
+    /// A request's head. `seen` is how far the stream of responses was seen when it came.
+    pub(super) fn request(&mut self, request: Request, seen: Option<u32>, out: &mut Vec<Exchange>) {
+        let Request { ends, head, method, start, flags } = request;
+        self.settle(&start, seen, out);
         if self.waiting.len() == MAX_WAITING {
             self.pass_over(Flags::GAP, out);
         }
-        let mut waiting = Waiting::new(ends, method, *start, flags);
+        let mut waiting = Waiting::new(ends, method, start, flags);
         waiting.exchange.request = Some(head);
         waiting.exchange.request_first_ns = Some(start.time_ns);
         waiting.exchange.request_bytes = Some(0);
@@ -62,15 +86,16 @@ impl Pairing {
 
     /// A final response starts. Answers the method of the request that it belongs to.
     pub(super) fn answer(&mut self, ends: Ends, start: &Start, out: &mut Vec<Exchange>) -> Method {
+        self.last_ns = start.time_ns;
         // The one before is over, whatever was seen of it.
         while self.waiting.front().is_some_and(|first| first.answered) {
             self.pass_over(Flags::default(), out);
         }
-        if let Some(lost_at) = self.lost_response.take() {
-            self.pass_over_lost(lost_at, out);
+        if let Some(resumed) = self.lost_response.take() {
+            self.pass_over_lost(resumed, out);
         }
         match self.waiting.front_mut() {
-            Some(first) if is_after(start.acknowledgement, first.start.sequence) => {
+            Some(first) if !self.unsure && is_after(start.acknowledgement, first.start.sequence) => {
                 first.answered = true;
                 if first.lost {
                     first.exchange.flags |= Flags::GAP;
@@ -106,6 +131,7 @@ impl Pairing {
 
     /// Bytes of the current response; `time_ns` is 0 when it is not known.
     pub(super) fn response_bytes(&mut self, count: u64, time_ns: u64) {
+        self.last_ns = self.last_ns.max(time_ns);
         if let Some(first) = self.answering() {
             first.exchange.response_bytes = first.exchange.response_bytes.map(|bytes| bytes + count);
             if time_ns > 0 {
@@ -167,11 +193,9 @@ impl Pairing {
         }
     }
 
-    /// At least one response head was lost, at the byte at `sequence`.
-    pub(super) fn lost_response(&mut self, sequence: u32) {
-        if self.lost_response.is_none() {
-            self.lost_response = Some(sequence);
-        }
+    /// At least one response head was lost; the stream goes on with the byte at `resumed`.
+    pub(super) fn lost_response(&mut self, resumed: u32) {
+        self.lost_response = Some(resumed);
     }
 
     /// Nothing more comes: what is not complete becomes rows with `flags`.
@@ -216,18 +240,38 @@ impl Pairing {
         out.push(*first.exchange);
     }
 
-    /// After a gap in the responses: the first request's response was in it. So was that of each further request, as long
-    /// as the client had seen bytes after the gap's start when it sent the one after.
-    fn pass_over_lost(&mut self, lost_at: u32, out: &mut Vec<Exchange>) {
-        if self.waiting.is_empty() {
+    /// Before a new request: what it tells of those that wait.
+    fn settle(&mut self, start: &Start, seen: Option<u32>, out: &mut Vec<Exchange>) {
+        let is_quiet = start.time_ns.saturating_sub(self.last_ns) > QUIET_NS;
+        self.last_ns = start.time_ns;
+        if self.unsure && is_quiet {
+            while !self.waiting.is_empty() {
+                self.pass_over(Flags::GAP, out);
+            }
+            self.unsure = false;
+        }
+        let Some(first) = self.waiting.front() else { return };
+        let waits = |waiting: &Waiting| !waiting.answered;
+        if self.pipelines || !self.waiting.iter().any(waits) {
             return;
         }
-        self.pass_over(Flags::GAP, out);
-        while self.waiting.len() > 1 && self.waiting.get(1).is_some_and(|second| is_after(second.start.acknowledgement, lost_at)) {
-            let first_is_later = self.waiting.front().is_some_and(|first| is_after(first.start.acknowledgement, lost_at));
-            if first_is_later {
-                return;
-            }
+        // The client has bytes of responses that were not seen here.
+        let is_ahead = seen.is_none_or(|seen| is_after(start.acknowledgement, seen));
+        if first.answered || !is_ahead {
+            self.pipelines = self.waiting.iter().any(|waiting| waits(waiting) && !waiting.lost);
+            return;
+        }
+        while self.waiting.front().is_some_and(|first| waits(first) && is_after(start.acknowledgement, first.start.acknowledgement)) {
+            self.pass_over(Flags::GAP, out);
+        }
+        self.lost_response = None;
+    }
+
+    /// After a gap in the responses up to `resumed`: those that started in it. A response starts where the client was in
+    /// their stream when it sent the request.
+    fn pass_over_lost(&mut self, resumed: u32, out: &mut Vec<Exchange>) {
+        self.unsure |= self.pipelines;
+        while self.waiting.front().is_some_and(|first| self.unsure || is_after(resumed, first.start.acknowledgement)) {
             self.pass_over(Flags::GAP, out);
         }
     }

@@ -72,6 +72,9 @@ fn lenient(bytes: &[u8]) -> Option<Raw<'_>> {
     let first = lines.by_ref().find(|line| !line.bytes.is_empty())?;
     let (line, minor) = first_line(first.bytes)?;
     let mut flags = if first.bare { Flags::BARE_LF } else { Flags::default() };
+    if first.bytes.iter().any(u8::is_ascii_control) {
+        flags |= Flags::MALFORMED;
+    }
     let mut fields: SmallVec<[Field<'_>; 32]> = SmallVec::new();
     for line in lines {
         if line.bytes.is_empty() {
@@ -197,7 +200,7 @@ mod tests {
         assert_eq!(request(b"GET / HTTP/1.1\r\nA:\r\n c\r\n\r\n"), "GET / 1.1 A=c [\"folded\"]");
         assert_eq!(request(b"GET / HTTP/1.1\r\nA: \x1b[2J\0\r\n\r\n"), "GET / 1.1 A=\\x1b[2J\\x00 [\"malformed\"]");
         assert_eq!(request(b"GET / HTTP/1.1\r\nA : b\r\nno colon\r\n\r\n"), "GET / 1.1 A=b [\"malformed\"]");
-        assert_eq!(request(b"GET /\xff\x01 x HTTP/1.1\r\nA: b\r\n\r\n"), "GET /\\xff\\x01 x 1.1 A=b []");
+        assert_eq!(request(b"GET /\xff\x01 x HTTP/1.1\r\nA: b\r\n\r\n"), "GET /\\xff\\x01 x 1.1 A=b [\"malformed\"]");
     }
 
     #[test]

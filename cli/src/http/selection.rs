@@ -11,7 +11,7 @@ pub struct Selection {
     pub methods: Vec<String>,
     /// Patterns for the path without its query; `*` stands for any text.
     pub paths: Vec<String>,
-    /// Patterns for the host, compared without regard to case.
+    /// Patterns for the host with or without its port, compared without regard to case.
     pub hosts: Vec<String>,
     /// Status codes.
     pub statuses: Vec<RangeInclusive<u16>>,
@@ -27,7 +27,8 @@ impl Selection {
         any(&self.methods, request.and_then(|head| head.method()), |method, wanted| method.eq_ignore_ascii_case(wanted.as_bytes()))
             && any(&self.paths, request.and_then(|head| head.path()), |path, pattern| matches(pattern.as_bytes(), without_query(path)))
             && any(&self.hosts, request.and_then(|head| head.host()), |host, pattern| {
-                matches(pattern.to_ascii_lowercase().as_bytes(), &host.to_ascii_lowercase())
+                let (pattern, host) = (pattern.to_ascii_lowercase(), host.to_ascii_lowercase());
+                matches(pattern.as_bytes(), &host) || matches(pattern.as_bytes(), without_port(&host))
             })
             && any(&self.statuses, status, |status, range| range.contains(&status))
             && self.slower_than_ns.is_none_or(|limit| exchange.response_time_ns().is_some_and(|time| time > limit))
@@ -40,6 +41,14 @@ fn any<T: Copy, W>(wanted: &[W], value: Option<T>, fits: impl Fn(T, &W) -> bool)
 
 fn without_query(path: &[u8]) -> &[u8] {
     path.split(|byte| *byte == b'?').next().unwrap_or(path)
+}
+
+/// RFC 3986 section 3.2.3: what follows the last colon, if that is digits.
+fn without_port(host: &[u8]) -> &[u8] {
+    match host.iter().rposition(|byte| *byte == b':') {
+        Some(colon) if host[colon + 1..].iter().all(u8::is_ascii_digit) => &host[..colon],
+        _ => host,
+    }
 }
 
 /// Whether `text` fits `pattern` as a whole. Linear in their product at worst: only the last `*` is ever gone back to.
@@ -72,6 +81,13 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn takes_the_port_off_a_host() {
+        for (host, bare) in [("a:80", "a"), ("a", "a"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("a:", "a")] {
+            assert_eq!(without_port(host.as_bytes()), bare.as_bytes(), "{host}");
+        }
+    }
 
     #[test]
     fn matches_patterns_as_a_whole() {

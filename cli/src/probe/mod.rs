@@ -3,9 +3,11 @@
 
 pub mod catalog;
 pub mod needs;
-pub mod programs;
+mod programs;
 mod sock_entry;
 pub mod sock_http;
+
+pub use programs::Cost;
 
 use std::os::fd::OwnedFd;
 
@@ -13,6 +15,8 @@ use aya::Ebpf;
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 use ehl_probes_common::counter::{COUNTERS, Counter};
 use ehl_probes_common::record::HEADER_LEN;
+
+use programs::Programs;
 
 /// Why a probe did not start.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +49,7 @@ pub enum Error {
     },
 }
 
-/// A running probe. Dropping `links` detaches it; the rest reads what it left.
+/// A running probe. [`Links::release`] detaches it; the rest reads what it left.
 pub struct Attached {
     /// What keeps the probe attached.
     pub links: Links,
@@ -53,14 +57,21 @@ pub struct Attached {
     pub records: Records,
     /// What the kernel counted.
     pub counters: Counters,
-    /// The programs, for their run time.
-    pub programs: programs::Programs,
 }
 
-/// What keeps a probe attached. The kernel closes it with the process, however that ends.
+/// What keeps a probe loaded and attached. The kernel closes it with the process, however that ends.
 #[must_use = "dropping it detaches the probe"]
 pub struct Links {
-    _sockets: Vec<OwnedFd>,
+    sockets: Vec<OwnedFd>,
+    programs: Programs,
+}
+
+impl Links {
+    /// Detaches and unloads the probe; what it cost, if that was measured.
+    pub fn release(self) -> Option<Cost> {
+        drop(self.sockets);
+        self.programs.cost()
+    }
 }
 
 /// The reading end of the ring buffer.

@@ -9,7 +9,7 @@ use aya::sys::{Stats, enable_stats};
 use super::Error;
 
 /// The loaded programs; they stay loaded as long as this lives.
-pub struct Programs {
+pub(super) struct Programs {
     ebpf: Ebpf,
     /// The program in front of it, where there is one.
     entry: Option<Ebpf>,
@@ -48,7 +48,7 @@ impl Programs {
     }
 
     /// What the programs cost so far; `None` when that is not measured or cannot be read.
-    pub fn cost(&self) -> Option<Cost> {
+    pub(super) fn cost(&self) -> Option<Cost> {
         self.statistics.as_ref()?;
         // By its descriptor: looking it up by id would take CAP_SYS_ADMIN, which is gone by now.
         let info = self.attached()?.info().ok()?;

@@ -10,6 +10,7 @@ use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::programs::{ProgramType, SocketFilter};
 use aya::sys::{BpfHelper, is_helper_supported};
 use aya::{Ebpf, EbpfLoader};
+use caps::Capability;
 
 use super::{Attached, Error, Links, counters, needs, programs::Programs, records, sock_entry};
 
@@ -33,7 +34,10 @@ pub struct Settings {
 /// Loads the program and attaches it.
 pub fn attach(settings: &Settings) -> Result<Attached, Error> {
     needs::check(NAME, needs::SOCK_HTTP)?;
-    let mut ebpf = load(settings).map_err(|reason| unsupported_or_failed(&reason))?;
+    if settings.measure {
+        needs::check("sock-http with --probe-cost", &[Capability::CAP_SYS_ADMIN])?;
+    }
+    let mut ebpf = load(settings).map_err(|reason| unsupported(&reason))?;
     fill_filters(&mut ebpf, settings)?;
     let program = loaded(&mut ebpf, "sock_http")?;
     let entry = if sock_entry::fits(program)? { None } else { Some(sock_entry::before(program)?) };
@@ -46,7 +50,7 @@ pub fn attach(settings: &Settings) -> Result<Attached, Error> {
     for index in interfaces(settings) {
         sockets.push(watch(attached, index)?);
     }
-    Ok(Attached { links: Links { _sockets: sockets }, records, counters, programs })
+    Ok(Attached { links: Links { sockets, programs }, records, counters })
 }
 
 /// Loads one of an object's programs.
@@ -56,7 +60,7 @@ pub(super) fn loaded<'e>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut Socke
         .ok_or_else(|| failed(&format!("the object has no program {name}")))?
         .try_into()
         .map_err(|error| failed(&format!("its program {name} is no socket filter: {error}")))?;
-    program.load().map_err(|error| unsupported_or_failed(&error_chain(&error)))?;
+    program.load().map_err(|error| unsupported(&error_chain(&error)))?;
     Ok(program)
 }
 
@@ -142,7 +146,7 @@ pub(super) fn failed(reason: &str) -> Error {
 }
 
 /// A kernel that lacks a map type, a helper or the program type says EINVAL or worse at loading.
-fn unsupported_or_failed(reason: &str) -> Error {
+fn unsupported(reason: &str) -> Error {
     Error::Unsupported { probe: NAME, reason: reason.to_owned() }
 }
 

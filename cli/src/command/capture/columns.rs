@@ -48,6 +48,23 @@ const FIXED: [Fixed; 25] = [
     Fixed("api_version_source", 18, Side::Left, false),
 ];
 
+/// What matters most on a terminal that is too narrow for all default columns.
+const FIRST: [&str; 13] = [
+    "time",
+    "method",
+    "path",
+    "status",
+    "response_time_ms",
+    "host",
+    "duration_ms",
+    "auth",
+    "src",
+    "dst_port",
+    "response_bytes",
+    "api_version",
+    "user_agent",
+];
+
 /// Columns of this width for each `--header`.
 const HEADER_WIDTH: u16 = 24;
 
@@ -83,6 +100,31 @@ impl Columns {
         let headers = FIXED.len()..FIXED.len() + self.headers.len();
         places.extend(headers.filter(|place| !typed.iter().any(|name| *name == schema.columns[*place].name)).collect::<Vec<_>>());
         Ok(places)
+    }
+
+    /// Of `selected`, the places of those that fit a terminal of `width`, the most telling ones first, in their order. At
+    /// least the first five, and the columns of `--header`.
+    pub(in crate::command) fn fitting(&self, schema: &Schema, selected: &[usize], width: u16) -> Vec<usize> {
+        const AT_LEAST: usize = 5;
+        const GAP: u16 = 2;
+        let taken = |place: usize| schema.columns[place].width.saturating_add(GAP);
+        let named = FIRST.iter().filter_map(|name| schema.column(name).ok());
+        let others = selected.iter().copied().filter(|place| *place < FIXED.len());
+        let mut left = width;
+        let mut fitting: Vec<usize> = selected.iter().copied().filter(|place| *place >= FIXED.len()).collect();
+        left = fitting.iter().fold(left, |left, place| left.saturating_sub(taken(*place)));
+        for (rank, place) in named.chain(others).enumerate() {
+            if fitting.contains(&place) {
+                continue;
+            }
+            if rank >= AT_LEAST && taken(place) > left {
+                break;
+            }
+            left = left.saturating_sub(taken(place));
+            fitting.push(place);
+        }
+        fitting.sort_unstable();
+        fitting
     }
 
     /// The cells of an exchange, one for each column of the schema.
@@ -173,4 +215,25 @@ fn number(number: Option<u64>) -> Cell<'static> {
 
 fn millis(ns: Option<u64>) -> Cell<'static> {
     ns.map_or(Cell::Null, Cell::Millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(width: u16) -> String {
+        let columns = Columns::new(&[]);
+        let schema = columns.schema();
+        let selected = columns.select(&schema, &[]).expect("the default columns");
+        let names: Vec<_> = columns.fitting(&schema, &selected, width).iter().map(|place| schema.columns[*place].name.as_ref()).collect();
+        names.join(",")
+    }
+
+    #[test]
+    fn narrow_terminals_get_what_matters_most() {
+        assert_eq!(names(80), "time,method,path,status,response_time_ms");
+        assert_eq!(names(120), "time,method,path,status,response_time_ms");
+        assert_eq!(names(152), "time,method,host,path,status,response_time_ms,duration_ms,auth");
+        assert_eq!(names(1000).split(',').count(), 23);
+    }
 }

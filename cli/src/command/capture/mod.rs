@@ -5,8 +5,9 @@ mod columns;
 use std::io;
 use std::time::Duration;
 
-use self::columns::Columns;
-use super::live::{Live, Session, commit, gate};
+pub(super) use self::columns::Columns;
+use super::live::{Live, Session, gate};
+use super::printing::{self, commit, usage};
 use super::{Outcome, Usage, plan};
 use crate::args;
 use crate::http::exchange::Exchange;
@@ -14,32 +15,22 @@ use crate::http::head::{Direction, Wanted};
 use crate::http::tracker::Tracker;
 use crate::pipeline::Report;
 use crate::progress::Notes;
-use crate::render::{self, Options, Output, Renderer, Run, Summary};
+use crate::render::{Options, Renderer, Run, Schema, Summary};
 
 /// Captures as asked for.
 pub(super) fn run(args: &args::ExchangeCapture) -> anyhow::Result<Outcome> {
     let notes = Notes { quiet: args.output.quiet };
     let watch = plan::Watch::new(&args.watch)?;
+    if let Some(twice) = args.headers.iter().enumerate().find(|(at, header)| args.headers[..*at].contains(header)) {
+        return Err(Usage(format!("--header {} was given twice; name each header element once", twice.1)).into());
+    }
     let columns = Columns::new(&args.headers);
     let schema = columns.schema();
-    let usage = |error: render::ColumnError| Usage(error.to_string());
-    let selected = columns.select(&schema, &args.output.columns).map_err(usage)?;
-    let options = Options {
-        heading: !args.output.no_heading,
-        color: plan::is_coloured(args.output.color, args.output.file.is_some()),
-        columns: Some(selected),
-        sort: args.output.sort.as_deref().map(|name| schema.column(name)).transpose().map_err(usage)?,
-        top: args.top.map(|rows| rows.0.get()),
-        max_rows: args.max_rows.0.get(),
-        ..Options::default()
-    };
-    warn_of_secrets(args.output.redact, notes);
-    let output = match &args.output.file {
-        Some(path) => Output::file(path)?,
-        None => Output::stdout()?,
-    };
-    let renderer = render::renderer(plan::format(args.output.format), &schema, &options, Box::new(output.writer()));
-    let mut capture = Capture { columns, renderer };
+    let selected = printed(&columns, &schema, &args.output)?;
+    let top = args.top.as_ref().map(|rows| rows.0.get());
+    let options = Options { columns: Some(selected), top, max_rows: args.max_rows.0.get(), ..Options::default() };
+    let (output, renderer) = printing::open(&args.output, &schema, options)?;
+    let mut capture = Capture::new(columns, renderer);
     let tracker = Tracker::new(wanted(&args.headers), plan::redactor(args.output.redact));
     let live = Live {
         watch: &watch,
@@ -56,10 +47,14 @@ pub(super) fn run(args: &args::ExchangeCapture) -> anyhow::Result<Outcome> {
     Ok(gate(&summary, &args.gates, notes))
 }
 
-/// Says that secrets will be shown.
-pub(super) fn warn_of_secrets(redact: args::Redact, notes: Notes) {
-    if redact == args::Redact::Off {
-        notes.warn("--redact off: secrets are printed as they are");
+/// The columns asked for. Without `--columns`, a table on a terminal has those that fit: rows that wrap several times are
+/// read by nobody, and scripts read no terminals.
+fn printed(columns: &Columns, schema: &Schema, output: &args::Output) -> Result<Vec<usize>, Usage> {
+    let selected = columns.select(schema, &output.columns).map_err(usage)?;
+    let is_table = output.format == args::Format::Table && output.file.is_none() && output.columns.is_empty();
+    match plan::terminal_width().filter(|_| is_table) {
+        Some(width) => Ok(columns.fitting(schema, &selected, width)),
+        None => Ok(selected),
     }
 }
 
@@ -78,13 +73,11 @@ pub(super) struct Capture {
 }
 
 impl Capture {
-    /// The default columns as a table on stdout.
-    pub(super) fn new(renderer: Box<dyn Renderer>, columns: Columns) -> Self {
+    /// Rows of `columns`, printed by `renderer`.
+    pub(super) fn new(columns: Columns, renderer: Box<dyn Renderer>) -> Self {
         Self { columns, renderer }
     }
 }
-
-pub(super) use self::columns::Columns as ExchangeColumns;
 
 impl Report for Capture {
     fn exchange(&mut self, exchange: &Exchange) -> io::Result<()> {
@@ -107,9 +100,6 @@ impl Session for Capture {
     }
 
     fn finish(&mut self, summary: &mut Summary) -> io::Result<()> {
-        let counts = self.renderer.counts();
-        summary.accounting.rows = counts.rows;
-        summary.accounting.rows_beyond_max = counts.beyond_max;
-        self.renderer.finish(summary)
+        printing::finish(self.renderer.as_mut(), summary)
     }
 }

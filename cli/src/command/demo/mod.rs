@@ -1,7 +1,7 @@
 //! `ehl demo`: an API and its clients on loopback, so that a newcomer has traffic to look at.
 //!
-//! The traffic is real: TCP over both IP stacks, HTTP/1.1, kept-alive and closed connections, streamed answers. Nothing
-//! in here knows of probes.
+//! The traffic is real: TCP over both IP stacks, HTTP/1.1, kept-alive and closed connections, streamed answers. The modules
+//! below make it and know nothing of probes.
 
 mod answer;
 pub mod api;
@@ -17,8 +17,9 @@ use std::time::Duration;
 
 use self::api::Api;
 use self::clients::{Clients, Sent};
-use super::capture::{Capture, ExchangeColumns};
-use super::live::{Live, commit};
+use super::capture::{Capture, Columns};
+use super::live::Live;
+use super::printing::commit;
 use super::{Outcome, plan};
 use crate::args;
 use crate::http::head::Wanted;
@@ -53,14 +54,14 @@ pub(super) fn run(args: &args::Demo) -> anyhow::Result<Outcome> {
         run_time: args.run_time.0,
         count: None,
     };
-    let columns = ExchangeColumns::new(&[]);
+    let columns = Columns::new(&[]);
     let schema = columns.schema();
     let format = plan::format(args.format);
     let typed: Vec<_> = if format == Format::Table { TABLE_COLUMNS.map(str::to_owned).to_vec() } else { Vec::new() };
     let options =
         Options { color: plan::is_coloured(args.color, false), columns: Some(columns.select(&schema, &typed)?), ..Options::default() };
     let output = Output::stdout()?;
-    let mut capture = Capture::new(render::renderer(format, &schema, &options, Box::new(output.writer())), columns);
+    let mut capture = Capture::new(columns, render::renderer(format, &schema, &options, Box::new(output.writer())));
     notes.note(format_args!(
         "an API on port {} of the loopback interface, and its clients, for {}",
         api.port(),
