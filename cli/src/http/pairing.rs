@@ -1,12 +1,11 @@
 //! Tells which response answers which request of a connection.
 //!
-//! Responses come in the order of the requests (RFC 9112 section 9.3.2). A response answers only a request that its
-//! segment acknowledges, and a client that does not pipeline has the whole response to a request when it sends the next one:
-//! what the next request acknowledges tells which responses were lost on the way here. So an unknown method or a lost head
-//! never shifts the pairs after it.
+//! Responses come in the order of the requests (RFC 9112 section 9.3.2). A response answers only a request that its segment
+//! acknowledges, and starts only after what the client had received when it sent that request.
 //!
-//! With a client that pipelines, that cannot be told. A lost request leaves a marker that takes one response; after a lost
-//! response nothing is paired until the connection has been quiet: a half exchange rather than a wrong one.
+//! Where a head may have been lost, the order alone tells nothing. But a client that waits for each answer acknowledges
+//! all of it with its next request, so that the answer to that one starts at exactly this byte. From such a pair on, the
+//! order counts again. A client that was seen not to wait (pipelining) gives no such hint: then nothing is paired.
 
 use std::collections::VecDeque;
 
@@ -19,19 +18,6 @@ use crate::stream::{Endpoint, Origin};
 /// Requests of one connection that wait for their response.
 const MAX_WAITING: usize = 256;
 
-/// A connection over which nothing was sent for so long has no response under way.
-const QUIET_NS: u64 = 1_000_000_000;
-
-/// A request as it arrives.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) ends: Ends,
-    pub(super) head: Head,
-    pub(super) method: Method,
-    pub(super) start: Start,
-    pub(super) flags: Flags,
-}
-
 /// The ends of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ends {
@@ -41,20 +27,28 @@ pub(super) struct Ends {
 }
 
 /// The exchanges of one connection that are not complete.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pairing {
     /// In the order of the requests. The first one may be in the middle of its response.
     waiting: VecDeque<Waiting>,
-    /// Response heads were lost before the byte of this sequence number.
-    lost_response: Option<u32>,
-    /// What the last response without request acknowledged.
-    orphan_acknowledged: Option<u32>,
-    /// The client was seen to send a request before it had the response to the one before.
-    pipelines: bool,
-    /// After a loss, which response answers which request is not known.
-    unsure: bool,
-    /// When the last message was seen.
-    last_ns: u64,
+    order: Order,
+    /// Requests may have been lost after the last one that waits.
+    request_lost: bool,
+    /// The client was seen to send a request before it had the answer to the one before.
+    pipelined: bool,
+    /// Sequence number after the last response that was seen whole.
+    response_end: Option<u32>,
+}
+
+/// Whether the next response answers the first request that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// All heads were seen.
+    Known,
+    /// The connection was joined in the middle.
+    Joined,
+    /// A head may have been lost.
+    Lost,
 }
 
 #[derive(Debug)]
@@ -62,22 +56,37 @@ struct Waiting {
     exchange: Box<Exchange>,
     method: Method,
     start: Start,
-    /// Stands for a request whose head was lost.
-    lost: bool,
+    /// Requests may have been lost before this one.
+    after_lost: bool,
+    /// Where the response starts.
+    response_sequence: u32,
     request_over: bool,
     answered: bool,
     response_over: bool,
 }
 
 impl Pairing {
-    /// A request's head. `seen` is how far the stream of responses was seen when it came.
-    pub(super) fn request(&mut self, request: Request, seen: Option<u32>, out: &mut Vec<Exchange>) {
-        let Request { ends, head, method, start, flags } = request;
-        self.settle(&start, seen, out);
+    /// Of a connection that was joined in the middle.
+    pub(super) fn joined() -> Self {
+        Self { waiting: VecDeque::new(), order: Order::Joined, request_lost: false, pipelined: false, response_end: None }
+    }
+
+    /// Of a connection that was seen to begin.
+    pub(super) fn opened() -> Self {
+        Self { order: Order::Known, ..Self::joined() }
+    }
+
+    /// A request's head.
+    pub(super) fn request(&mut self, ends: Ends, head: Head, method: Method, start: &Start, flags: Flags, out: &mut Vec<Exchange>) {
         if self.waiting.len() == MAX_WAITING {
             self.pass_over(Flags::GAP, out);
         }
-        let mut waiting = Waiting::new(ends, method, start, flags);
+        let before = self.waiting.back().filter(|last| last.exchange.request.is_some() && !last.start.guessed);
+        let is_early = before.is_some_and(|last| last.start.acknowledgement == start.acknowledgement)
+            || self.response_end.is_some_and(|end| is_after(end, start.acknowledgement));
+        self.pipelined |= is_early && !start.guessed;
+        let mut waiting = Waiting::new(ends, method, *start, flags);
+        waiting.after_lost = std::mem::take(&mut self.request_lost);
         waiting.exchange.request = Some(head);
         waiting.exchange.request_first_ns = Some(start.time_ns);
         waiting.exchange.request_bytes = Some(0);
@@ -86,36 +95,72 @@ impl Pairing {
 
     /// A final response starts. Answers the method of the request that it belongs to.
     pub(super) fn answer(&mut self, ends: Ends, start: &Start, out: &mut Vec<Exchange>) -> Method {
-        self.last_ns = start.time_ns;
         // The one before is over, whatever was seen of it.
         while self.waiting.front().is_some_and(|first| first.answered) {
             self.pass_over(Flags::default(), out);
         }
-        if let Some(resumed) = self.lost_response.take() {
-            self.pass_over_lost(resumed, out);
+        if start.guessed && self.order == Order::Known || self.waiting.front().is_some_and(|first| first.after_lost) {
+            self.order = Order::Lost;
         }
-        match self.waiting.front_mut() {
-            Some(first) if !self.unsure && is_after(start.acknowledgement, first.start.sequence) => {
-                first.answered = true;
-                if first.lost {
-                    first.exchange.flags |= Flags::GAP;
-                }
-            }
-            _ => {
-                self.orphan_acknowledged = Some(start.acknowledgement);
-                let mut orphan = Waiting::new(ends, Method::Unknown, *start, Flags::default());
-                orphan.answered = true;
-                orphan.request_over = true;
-                self.waiting.push_front(orphan);
-            }
+        if self.find(start, out) {
+            self.order = Order::Known;
+        } else {
+            let flags = if self.order == Order::Lost { Flags::GAP } else { Flags::default() };
+            let mut orphan = Waiting::new(ends, Method::Unknown, *start, flags);
+            orphan.request_over = true;
+            self.waiting.push_front(orphan);
         }
-        self.waiting.front().map_or(Method::Unknown, |first| first.method)
+        let Some(first) = self.waiting.front_mut() else { return Method::Unknown };
+        first.answered = true;
+        first.method
+    }
+
+    /// Whether a response that starts here answers a request that waits for one: then that is the first one now.
+    fn find(&mut self, start: &Start, out: &mut Vec<Exchange>) -> bool {
+        if self.order == Order::Known {
+            self.pipelined |= self.waiting.get(1).is_some_and(|second| !is_after(second.start.acknowledgement, start.sequence));
+            return self.waiting.front().is_some_and(|first| first.may_get(start));
+        }
+        if self.pipelined {
+            while self.waiting.front().is_some_and(|first| first.may_get(start)) {
+                self.pass_over(Flags::GAP, out);
+            }
+            return false;
+        }
+        let Some(found) = self.waiting.iter().position(|waiting| waiting.expects(start)) else {
+            return false;
+        };
+        for _ in 0..found {
+            self.pass_over(Flags::GAP, out);
+        }
+        true
+    }
+
+    /// Whether the place tells that the answer to a request starts here.
+    pub(super) fn expects(&self, start: &Start) -> bool {
+        !self.pipelined && self.waiting.iter().any(|waiting| waiting.expects(start))
+    }
+
+    /// Whether the client sends requests before it has the answers to those before.
+    pub(super) fn is_pipelined(&self) -> bool {
+        self.pipelined
+    }
+
+    /// Whether the connection was joined in the middle, and nothing was lost since.
+    pub(super) fn is_joined(&self) -> bool {
+        self.order == Order::Joined && !self.request_lost
+    }
+
+    /// Whether the order of requests and responses tells which belong together.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.order == Order::Known && self.waiting.iter().all(|waiting| !waiting.after_lost)
     }
 
     /// The head of the response that [`Pairing::answer`] placed.
     pub(super) fn response(&mut self, head: Head, start: &Start, flags: Flags) {
         if let Some(first) = self.waiting.front_mut() {
             first.exchange.response = Some(head);
+            first.response_sequence = start.sequence;
             first.exchange.response_first_ns = Some(start.time_ns);
             first.exchange.response_bytes = Some(0);
             first.exchange.flags |= flags;
@@ -131,7 +176,6 @@ impl Pairing {
 
     /// Bytes of the current response; `time_ns` is 0 when it is not known.
     pub(super) fn response_bytes(&mut self, count: u64, time_ns: u64) {
-        self.last_ns = self.last_ns.max(time_ns);
         if let Some(first) = self.answering() {
             first.exchange.response_bytes = first.exchange.response_bytes.map(|bytes| bytes + count);
             if time_ns > 0 {
@@ -168,34 +212,38 @@ impl Pairing {
 
     /// The current response is over.
     pub(super) fn response_end(&mut self, flags: Flags, out: &mut Vec<Exchange>) {
-        if let Some(first) = self.answering() {
+        if let Some(first) = self.waiting.front_mut().filter(|first| first.is_answering()) {
             first.exchange.flags |= flags;
             first.response_over = true;
             if flags.has(Flags::GAP) || flags.has(Flags::TRUNCATED) {
                 first.exchange.response_bytes = None;
                 first.exchange.response_last_ns = None;
+            } else if first.exchange.request.is_some() || !first.start.guessed {
+                let end = first.exchange.response_bytes.map(|bytes| first.response_sequence.wrapping_add(bytes as u32));
+                self.response_end = end;
+                let is_pair = first.exchange.request.is_some();
+                let mut later = self.waiting.iter().skip(1).filter(|later| is_pair && !later.start.guessed);
+                self.pipelined |= end.is_some_and(|end| later.any(|later| is_after(end, later.start.acknowledgement)));
             }
         }
         self.complete(out);
     }
 
-    /// At least one request head was lost, at `start`.
-    pub(super) fn lost_request(&mut self, ends: Ends, start: Start) {
-        if self.orphan_acknowledged.take().is_some_and(|acknowledged| is_after(acknowledged, start.sequence)) {
-            // Its response came before, and found no request.
-            return;
-        }
-        if self.waiting.back().is_none_or(|last| !last.lost) && self.waiting.len() < MAX_WAITING {
-            let mut marker = Waiting::new(ends, Method::Unknown, start, Flags::GAP);
-            marker.lost = true;
-            marker.request_over = true;
-            self.waiting.push_back(marker);
-        }
+    /// Requests may have been lost.
+    pub(super) fn lose_request(&mut self) {
+        self.request_lost = true;
     }
 
-    /// At least one response head was lost; the stream goes on with the byte at `resumed`.
-    pub(super) fn lost_response(&mut self, resumed: u32) {
-        self.lost_response = Some(resumed);
+    /// Responses may have been lost.
+    pub(super) fn lose_response(&mut self) {
+        self.order = Order::Lost;
+    }
+
+    /// No response comes any more. A request whose response is over may still be under way.
+    pub(super) fn finish_responses(&mut self, flags: Flags, out: &mut Vec<Exchange>) {
+        while self.waiting.front().is_some_and(|first| !first.response_over) {
+            self.pass_over(flags, out);
+        }
     }
 
     /// Nothing more comes: what is not complete becomes rows with `flags`.
@@ -203,7 +251,6 @@ impl Pairing {
         while !self.waiting.is_empty() {
             self.pass_over(flags, out);
         }
-        self.lost_response = None;
     }
 
     /// Whether requests wait for their response.
@@ -216,7 +263,7 @@ impl Pairing {
     }
 
     fn answering(&mut self) -> Option<&mut Waiting> {
-        self.waiting.front_mut().filter(|first| first.answered && !first.response_over)
+        self.waiting.front_mut().filter(|first| first.is_answering())
     }
 
     fn complete(&mut self, out: &mut Vec<Exchange>) {
@@ -228,9 +275,6 @@ impl Pairing {
     /// The first one will not get (more of) its response.
     fn pass_over(&mut self, flags: Flags, out: &mut Vec<Exchange>) {
         let Some(mut first) = self.waiting.pop_front() else { return };
-        if first.lost && !first.answered {
-            return;
-        }
         if !(first.response_over && first.request_over) {
             first.exchange.flags |= flags;
             if !first.response_over {
@@ -238,42 +282,6 @@ impl Pairing {
             }
         }
         out.push(*first.exchange);
-    }
-
-    /// Before a new request: what it tells of those that wait.
-    fn settle(&mut self, start: &Start, seen: Option<u32>, out: &mut Vec<Exchange>) {
-        let is_quiet = start.time_ns.saturating_sub(self.last_ns) > QUIET_NS;
-        self.last_ns = start.time_ns;
-        if self.unsure && is_quiet {
-            while !self.waiting.is_empty() {
-                self.pass_over(Flags::GAP, out);
-            }
-            self.unsure = false;
-        }
-        let Some(first) = self.waiting.front() else { return };
-        let waits = |waiting: &Waiting| !waiting.answered;
-        if self.pipelines || !self.waiting.iter().any(waits) {
-            return;
-        }
-        // The client has bytes of responses that were not seen here.
-        let is_ahead = seen.is_none_or(|seen| is_after(start.acknowledgement, seen));
-        if first.answered || !is_ahead {
-            self.pipelines = self.waiting.iter().any(|waiting| waits(waiting) && !waiting.lost);
-            return;
-        }
-        while self.waiting.front().is_some_and(|first| waits(first) && is_after(start.acknowledgement, first.start.acknowledgement)) {
-            self.pass_over(Flags::GAP, out);
-        }
-        self.lost_response = None;
-    }
-
-    /// After a gap in the responses up to `resumed`: those that started in it. A response starts where the client was in
-    /// their stream when it sent the request.
-    fn pass_over_lost(&mut self, resumed: u32, out: &mut Vec<Exchange>) {
-        self.unsure |= self.pipelines;
-        while self.waiting.front().is_some_and(|first| self.unsure || is_after(resumed, first.start.acknowledgement)) {
-            self.pass_over(Flags::GAP, out);
-        }
     }
 }
 
@@ -292,7 +300,35 @@ impl Waiting {
             response_bytes: None,
             flags,
         });
-        Self { exchange, method, start, lost: false, request_over: false, answered: false, response_over: false }
+        Self {
+            exchange,
+            method,
+            start,
+            after_lost: false,
+            response_sequence: start.sequence,
+            request_over: false,
+            answered: false,
+            response_over: false,
+        }
+    }
+}
+
+impl Waiting {
+    fn is_answering(&self) -> bool {
+        self.answered && !self.response_over
+    }
+
+    /// Whether a response that starts here may answer this request: the server had seen the request, and the client had
+    /// not seen the response.
+    fn may_get(&self, response: &Start) -> bool {
+        !self.answered
+            && is_after(response.acknowledgement, self.start.sequence)
+            && !is_after(self.start.acknowledgement, response.sequence)
+    }
+
+    /// Whether it does, of a client that waits for each answer.
+    fn expects(&self, response: &Start) -> bool {
+        self.may_get(response) && self.start.acknowledgement == response.sequence
     }
 }
 
