@@ -6,10 +6,12 @@
 //!
 //! Escape sequences and invalid UTF-8 in what is shown are the renderer's to deal with.
 
+mod about;
 mod bytes;
 mod cookie;
 mod credentials;
 mod folded_name;
+mod login;
 mod mask;
 mod names;
 mod pair;
@@ -21,9 +23,12 @@ mod segments;
 mod url;
 mod vendor;
 mod view;
+mod words;
 
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod leak_tests;
 #[cfg(test)]
 mod planted;
 #[cfg(test)]
@@ -71,10 +76,11 @@ impl Redactor {
             Kind::Plain if name.eq_ignore_ascii_case(b"host") => self.authority(value, out),
             Kind::Plain => text(name, value, Form::Text, out),
             Kind::Counter if names::is_count(value) => copy(value, out),
+            kind @ (Kind::About(_) | Kind::Login) if kind.admits(value) => text(name, value, Form::Text, out),
             Kind::Credentials => scheme::mask(value, out),
             Kind::Cookie => cookie::request(value, out),
             Kind::SetCookie => cookie::response(value, out),
-            Kind::Counter | Kind::Secret => stars(value, out),
+            Kind::Counter | Kind::About(_) | Kind::Login | Kind::Secret => stars(value, out),
         }
     }
 
