@@ -3,7 +3,7 @@
 use super::api_version::{ApiVersion, Source};
 use super::auth::Auth;
 use super::raw::{Field, Line, Raw};
-use super::redact::Redactor;
+use super::redact::{Redactor, authority_len};
 
 /// Which half of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -170,7 +170,9 @@ impl Head {
 
     fn store(&mut self, field: &Field<'_>, redactor: &Redactor) -> Stored {
         let name = self.push(|text| {
-            redactor.token(&field.name.to_ascii_lowercase(), text);
+            let start = text.len();
+            redactor.token(field.name, text); // In its own case, which tells tokens from words.
+            text[start..].make_ascii_lowercase();
         });
         let display = self.value(field, redactor);
         let length = u32::try_from(field.value.len()).unwrap_or(u32::MAX);
@@ -254,7 +256,7 @@ fn split_target(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
         return (None, target);
     }
     let rest = &target[scheme + 3..];
-    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let end = authority_len(rest);
     let path = if end == rest.len() { b"/" } else { &rest[end..] };
     (Some(&rest[..end]), path)
 }
@@ -270,6 +272,7 @@ mod tests {
             ("http://u:p@h:1/a?b", Some("u:p@h:1"), "/a?b"),
             ("http://h", Some("h"), "/"),
             ("http://h?x", Some("h"), "?x"),
+            ("http://u:p/w?x@h/a", Some("u:p/w?x@h"), "/a"),
             ("*", None, "*"),
             ("h:443", None, "h:443"),
         ] {

@@ -9,6 +9,10 @@ impl Scan<'_, '_> {
     pub(super) fn credentials_after_scheme(&mut self, start: usize, end: usize) -> Option<usize> {
         const MAX_LEN: usize = 16;
         let run = &self.bytes[start..end];
+        if let Some(credentials) = joined_bearer(run) {
+            self.mask.hide(start + credentials, end);
+            return Some(end);
+        }
         let word_end = start + run.iter().take(MAX_LEN).position(|byte| *byte == b'+').unwrap_or(run.len());
         let word = &self.bytes[start..word_end];
         let gap = &self.bytes[word_end..];
@@ -19,8 +23,10 @@ impl Scan<'_, '_> {
         let from = word_end + gap;
         let run_end = from + span(&self.bytes[from..], RUN);
         let credentials = &self.bytes[from..run_end];
-        let always = scheme::is_always_followed_by_credentials(word) && !self.bytes[word_end..from].contains(&b',');
-        if credentials.is_empty() || self.is_parameter(run_end) || (always && speaks_about_schemes(credentials)) {
+        let always = scheme::is_always_followed_by_credentials(word);
+        // `Bearer, Basic`: a list of schemes.
+        let is_listed = self.bytes[word_end..from].contains(&b',') && scheme::is_known(credentials);
+        if credentials.is_empty() || self.is_parameter(run_end) || is_listed || (always && speaks_about_schemes(credentials)) {
             return None;
         }
         if !always && !is_token_like(credentials) {
@@ -40,6 +46,13 @@ impl Scan<'_, '_> {
         let rest = &self.bytes[at..];
         rest.first() == Some(&b'=') && rest.get(1).is_some_and(|byte| class(*byte) & RUN != 0 || *byte == b'"')
     }
+}
+
+/// Where the credentials begin in `bearer.abc` and `Bearer/abc`.
+fn joined_bearer(run: &[u8]) -> Option<usize> {
+    const WORD: &[u8] = b"bearer";
+    let joined = run.len() > WORD.len() + 1 && run[..WORD.len()].eq_ignore_ascii_case(WORD) && matches!(run[WORD.len()], b'.' | b'/');
+    joined.then_some(WORD.len() + 1)
 }
 
 /// "The bearer token is missing".

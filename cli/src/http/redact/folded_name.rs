@@ -11,15 +11,16 @@ pub(super) struct FoldedName {
 impl FoldedName {
     pub(super) const MAX_LEN: usize = 64;
 
-    /// None for a longer name.
+    /// None for a name of more letters. Control characters and what is not ASCII are read over: they do not even part
+    /// words.
     pub(super) fn of(name: &[u8]) -> Option<Self> {
-        if name.len() > Self::MAX_LEN {
-            return None;
-        }
         let mut folded = Self { letters: [0; Self::MAX_LEN], len: 0, starts: 0 };
         let mut previous = b'-';
         for (at, &byte) in name.iter().enumerate() {
             if byte.is_ascii_alphanumeric() {
+                if folded.len == Self::MAX_LEN {
+                    return None;
+                }
                 let begins = !previous.is_ascii_alphanumeric()
                     || (byte.is_ascii_uppercase()
                         && (!previous.is_ascii_uppercase() || name.get(at + 1).is_some_and(u8::is_ascii_lowercase)));
@@ -27,7 +28,9 @@ impl FoldedName {
                 folded.letters[folded.len] = byte.to_ascii_lowercase();
                 folded.len += 1;
             }
-            previous = byte;
+            if byte.is_ascii_graphic() || byte == b' ' {
+                previous = byte;
+            }
         }
         Some(folded)
     }
@@ -70,6 +73,7 @@ mod tests {
         assert_eq!(words("X-Api_key.id"), ["x", "api", "key", "id"]);
         assert_eq!(words("xApiKey"), ["x", "api", "key"]);
         assert_eq!(words("AWSAccessKeyId"), ["aws", "access", "key", "id"]);
+        assert_eq!(words("au\0t\u{200b}h key"), ["auth", "key"]);
         assert_eq!(words("--"), Vec::<String>::new());
     }
 

@@ -6,7 +6,7 @@ use super::{Mode, Redactor};
 #[test]
 fn no_bytes_make_it_panic() {
     let mut random = Random(10);
-    let grammar = b"=:;,&?#%@/\\\"'{}[]<> \r\n\t-_.+~ab01ZeyJBearer sk-//\xff\x80\0";
+    let grammar = b"=:;,&?#%@/\\\"'{}[]<>token \r\n\t-_.+~ab01ZeyJBearer sk-//\xff\x80\0";
     for round in 0..30_000 {
         let len = random.below(80);
         let value: Vec<u8> =
@@ -61,6 +61,28 @@ fn hostile_values_take_linear_time() {
         "{\"token\":[",
         "; ",
         "=a=",
+        "user=",
+        "user=a:",
+        "max_tokens=\"",
+        "token=1 ",
+        "token='\"",
+        "<token>",
+        "<token ",
+        "--token,",
+        "--token '--",
+        "-u a ",
+        "password ",
+        "password 1,",
+        "/token/",
+        "/token/new",
+        "/tokens/",
+        "token=a, ",
+        "token=a;\t\t\t\t\t\t\t\t\t",
+        "\"token\":+",
+        "a%3Db=",
+        "token/a",
+        "bearer.",
+        "-----BEGIN ",
     ] {
         let value = pattern.repeat(LEN / pattern.len());
         let started = std::time::Instant::now();
@@ -69,6 +91,8 @@ fn hostile_values_take_linear_time() {
             Redactor::new(Mode::Mask, [1, 2]).field_value(name.as_bytes(), value.as_bytes(), &mut out);
         }
         Redactor::new(Mode::Mask, [1, 2]).field_value(value.as_bytes(), b"x", &mut out);
+        Redactor::new(Mode::Mask, [1, 2]).token(value.as_bytes(), &mut out);
+        Redactor::new(Mode::Mask, [1, 2]).target(value.as_bytes(), &mut out);
         // Quadratic time would be minutes.
         assert!(started.elapsed().as_secs() < 3, "{pattern:?} took {:?}", started.elapsed());
     }

@@ -6,10 +6,14 @@
 //!
 //! Escape sequences and invalid UTF-8 in what is shown are the renderer's to deal with.
 
+mod about;
 mod bytes;
 mod cookie;
 mod credentials;
+mod field_name;
 mod folded_name;
+mod labelled;
+mod login;
 mod mask;
 mod names;
 mod pair;
@@ -18,12 +22,18 @@ mod random;
 mod scan;
 mod scheme;
 mod segments;
+mod spoken;
+mod subprotocol;
+mod tag;
 mod url;
 mod vendor;
 mod view;
+mod words;
 
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod leak_tests;
 #[cfg(test)]
 mod planted;
 #[cfg(test)]
@@ -36,6 +46,7 @@ use std::hash::Hasher;
 use mask::{Mask, STARS};
 use names::Kind;
 use scan::{Form, Scan};
+pub(super) use url::authority_len;
 use view::{Folds, View};
 
 /// Whether secrets are hidden.
@@ -69,12 +80,14 @@ impl Redactor {
         match names::field(name) {
             Kind::Plain if name.first() == Some(&b':') => self.pseudo_field(name, value, out),
             Kind::Plain if name.eq_ignore_ascii_case(b"host") => self.authority(value, out),
+            Kind::Plain if name.eq_ignore_ascii_case(b"sec-websocket-protocol") => subprotocol::mask(name, value, out),
             Kind::Plain => text(name, value, Form::Text, out),
-            Kind::Counter if names::is_count(value) => copy(value, out),
+            kind @ (Kind::Counter | Kind::About(_)) if kind.admits(value) => copy(value, out),
+            kind @ Kind::Login if kind.admits(value) => text(name, value, Form::Text, out),
             Kind::Credentials => scheme::mask(value, out),
             Kind::Cookie => cookie::request(value, out),
             Kind::SetCookie => cookie::response(value, out),
-            Kind::Counter | Kind::Secret => stars(value, out),
+            Kind::Counter | Kind::About(_) | Kind::Login | Kind::Secret => stars(value, out),
         }
     }
 
@@ -95,7 +108,7 @@ impl Redactor {
 
     /// Appends a method or a field name, which may itself have the shape of a secret.
     pub fn token(&self, token: &[u8], out: &mut Vec<u8>) -> bool {
-        self.masked(token, out, whole)
+        self.masked(token, out, field_name::mask)
     }
 
     /// Whether every value of this field is secret.

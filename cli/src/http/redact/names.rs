@@ -3,7 +3,10 @@
 //! Names are compared without case and separators: `X-Api-Key`, `x_api_key`, `xApiKey` and `apikey` are one. Long
 //! stems count anywhere in a name, short ones (`sid`, `auth`) only as a whole word.
 
+use super::about::Aspect;
 use super::folded_name::FoldedName;
+use super::view::{Folds, View};
+use super::{login, words};
 
 /// What a name makes of its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,17 +19,38 @@ pub(super) enum Kind {
     Secret,
     /// Counts tokens or times a session: numbers may be shown.
     Counter,
+    /// Speaks about a secret: what fits may be shown.
+    About(Aspect),
+    /// Who somebody is; `bob:hunter2` says more than that.
+    Login,
     Plain,
 }
 
 impl Kind {
     pub(super) fn is_secret(self) -> bool {
-        !matches!(self, Self::Plain | Self::Counter)
+        matches!(self, Self::Credentials | Self::Cookie | Self::SetCookie | Self::Secret)
+    }
+
+    /// Whether `value` may be read on, and shown if nothing in it looks like a secret.
+    pub(super) fn admits(self, value: &[u8]) -> bool {
+        match self {
+            Self::Plain => true,
+            Self::Counter => is_count(value),
+            Self::About(aspect) => aspect.fits(value),
+            Self::Login => !login::holds_password(value),
+            Self::Credentials | Self::Cookie | Self::SetCookie | Self::Secret => false,
+        }
     }
 }
 
 /// The kind of a header field.
 pub(super) fn field(name: &[u8]) -> Kind {
+    if is_well_known(name) {
+        return Kind::Plain;
+    }
+    if name.contains(&b'%') {
+        return kind(&View::of(name, Folds::Joined).bytes, false);
+    }
     kind(name, false)
 }
 
@@ -37,7 +61,7 @@ pub(super) fn parameter(name: &[u8]) -> Kind {
 
 fn kind(name: &[u8], is_parameter: bool) -> Kind {
     const MIN_LEN: usize = 2;
-    if name.len() < MIN_LEN || (!is_parameter && is_well_known(name)) {
+    if name.len() < MIN_LEN {
         return Kind::Plain;
     }
     let Some(folded) = FoldedName::of(name) else {
@@ -45,19 +69,23 @@ fn kind(name: &[u8], is_parameter: bool) -> Kind {
     };
     let letters = folded.letters();
     let kind = match letters {
-        // What a site may ask for, not what anybody sent: `Access-Control-Allow-Credentials: true`.
-        _ if letters.starts_with(b"accesscontrol") => return Kind::Plain,
+        // What a site may ask for, not what anybody sent.
+        b"accesscontrolallowcredentials" => return Kind::About(Aspect::Flag),
+        // Components and parameters of a signature (RFC 9421), hashes of public keys (RFC 7469).
+        b"signatureinput" | b"publickeypins" | b"publickeypinsreportonly" => return Kind::Plain,
         b"cookie" | b"cookie2" => return Kind::Cookie,
         b"setcookie" | b"setcookie2" => return Kind::SetCookie,
         b"code" if is_parameter => return Kind::Secret,
-        b"pin" | b"pw" => return Kind::Secret,
-        _ => by_stem(letters).or_else(|| by_word(&folded)).or_else(|| by_ending(letters, &folded)),
+        b"relaystate" => return Kind::Secret,
+        _ => by_stem(letters).or_else(|| words::secret(&folded)).or_else(|| by_ending(&folded)),
     };
-    match kind {
-        None => Kind::Plain,
-        Some(_) if contains_word(BENIGN_LAST_WORDS, folded.last_word()) => Kind::Plain,
-        Some(_) if counts(&folded) => Kind::Counter,
-        Some(kind) => kind,
+    let Some(kind) = kind else {
+        return if login::is_name(&folded) { Kind::Login } else { Kind::Plain };
+    };
+    match Aspect::of(folded.last_word()) {
+        Some(aspect) => Kind::About(aspect),
+        None if counts(&folded) => Kind::Counter,
+        None => kind,
     }
 }
 
@@ -83,9 +111,10 @@ fn is_well_known(name: &[u8]) -> bool {
 /// A name this long is made up; a secret-looking part of it is enough.
 fn long_name_kind(name: &[u8], is_parameter: bool) -> Kind {
     const STEP: usize = FoldedName::MAX_LEN / 2;
+    let name: Vec<u8> = name.iter().copied().filter(u8::is_ascii_graphic).collect();
     let starts = (0..name.len()).step_by(STEP);
-    let parts = starts.map(|start| &name[start..name.len().min(start + FoldedName::MAX_LEN)]);
-    let secret = parts.into_iter().any(|part| kind(part, is_parameter) != Kind::Plain);
+    let mut parts = starts.map(|start| &name[start..name.len().min(start + FoldedName::MAX_LEN)]);
+    let secret = parts.any(|part| !matches!(kind(part, is_parameter), Kind::Plain | Kind::Login));
     if secret { Kind::Secret } else { Kind::Plain }
 }
 
@@ -94,6 +123,7 @@ fn by_stem(letters: &[u8]) -> Option<Kind> {
     for (at, pair) in letters.windows(2).enumerate() {
         let rest = &letters[at..];
         let found: &[&[u8]] = match pair {
+            b"2f" => &[b"2fa"],
             b"ap" => &[b"apikey"],
             b"ac" => &[b"accesskey"],
             b"as" => &[b"assertion"],
@@ -101,10 +131,14 @@ fn by_stem(letters: &[u8]) -> Option<Kind> {
             b"be" => &[b"bearer"],
             b"cr" => &[b"credential"],
             b"cs" => &[b"csrf"],
-            b"co" => &[b"cookie"],
+            b"co" => &[b"cookie", b"contrasen"],
             b"jw" => &[b"jwt"],
-            b"pa" => &[b"password", b"passwd", b"passphrase", b"passcode"],
+            b"ke" => &[b"kennwort"],
+            b"ma" => &[b"macaroon"],
+            b"mn" => &[b"mnemonic"],
+            b"pa" => &[b"password", b"passwd", b"passphrase", b"passcode", b"passwort"],
             b"pr" => &[b"privatekey"],
+            b"sa" => &[b"saml"],
             b"se" => &[b"secret", b"session", b"sessid"],
             b"si" => &[b"signature"],
             b"to" => &[b"token"],
@@ -123,51 +157,28 @@ fn by_stem(letters: &[u8]) -> Option<Kind> {
     None
 }
 
-/// Short words that mean a secret.
-fn by_word(name: &FoldedName) -> Option<Kind> {
-    let mut auth = false;
-    for word in name.words() {
-        match word {
-            b"sid" | b"sig" | b"otp" | b"totp" | b"mfa" | b"pwd" | b"psk" | b"cred" | b"creds" => {
-                return Some(Kind::Secret);
-            }
-            b"auth" | b"xauth" => auth = true,
-            // Who and how, not the credential: `X-Auth-User`, `X-Auth-Request-Email`.
-            b"user" | b"username" | b"email" | b"groups" | b"request" | b"result" | b"level" | b"time" | b"server" | b"service"
-            | b"host" | b"domain" | b"realm"
-                if auth =>
-            {
-                return None;
-            }
-            _ => {}
-        }
-    }
-    (auth || name.last_word() == b"pass").then_some(Kind::Secret)
-}
-
 /// `*-key` and `*-code`, where what stands before says which key or code.
-fn by_ending(letters: &[u8], name: &FoldedName) -> Option<Kind> {
+fn by_ending(name: &FoldedName) -> Option<Kind> {
+    let letters = words::without_number(name.letters());
+    let letters = if letters.ends_with(b"keys") || letters.ends_with(b"codes") { &letters[..letters.len() - 1] } else { letters };
     if let Some(which) = letters.strip_suffix(b"key") {
         let benign = BENIGN_KEYS.split(' ').any(|benign| which.ends_with(benign.as_bytes()));
         return (!benign).then_some(Kind::Secret);
     }
-    if name.last_word() == b"code" || letters.ends_with(b"authcode") {
+    if matches!(words::without_number(name.last_word()), b"code" | b"codes") || letters.ends_with(b"authcode") {
         let which = letters.strip_suffix(b"code")?;
         let secret = SECRET_CODES.split(' ').any(|secret| which.ends_with(secret.as_bytes()));
         return secret.then_some(Kind::Secret);
     }
-    letters.ends_with(b"codeverifier").then_some(Kind::Secret)
+    letters.ends_with(b"verifier").then_some(Kind::Secret)
 }
 
 /// Keys that lock nothing. `Sec-WebSocket-Key` is a nonce, `Idempotency-Key` an id.
 const BENIGN_KEYS: &str = "cache surrogate idempotency partition primary sort public routing foreign object row websocket \
     message hash group shard order index lookup filter translation event mon tur hot don";
 
-const SECRET_CODES: &str = "auth device verification verify backup recovery login access security sms otp user";
-
-/// `token_type`, `password_policy`, `secret-name`: these speak about a secret.
-const BENIGN_LAST_WORDS: &str = "type method mode scheme status url uri endpoint version policy algorithm alg input supported \
-    required enabled provider name";
+const SECRET_CODES: &str = "auth device verification verify backup recovery login access security sms otp user pin pass activation \
+    confirmation confirm invite invitation reset unlock scratch totp mfa";
 
 /// `session_timeout`, `x-token-count`. Not `reset` or `used`: a reset token may be a number.
 const COUNTING_LAST_WORDS: &str = "limit count max min total usage budget duration timeout ttl expires expiry expiration age length \
@@ -186,7 +197,7 @@ fn contains_word(list: &str, word: &[u8]) -> bool {
 pub(super) fn is_key(name: &[u8]) -> bool {
     FoldedName::of(name).is_some_and(|folded| {
         let letters = folded.letters();
-        letters.ends_with(b"key") && letters.len() > 3 && by_ending(letters, &folded) == Some(Kind::Secret)
+        letters.ends_with(b"key") && letters.len() > 3 && by_ending(&folded) == Some(Kind::Secret)
     })
 }
 
@@ -194,7 +205,9 @@ pub(super) fn is_key(name: &[u8]) -> bool {
 /// (`150000;w=60`).
 pub(super) fn is_count(value: &[u8]) -> bool {
     const MAX_LEN: usize = 48;
+    const MAX_DIGITS: usize = 16;
     value.len() <= MAX_LEN
+        && value.split(|byte| !byte.is_ascii_digit()).all(|digits| digits.len() <= MAX_DIGITS)
         && value.first().is_some_and(u8::is_ascii_digit)
         && value.iter().all(|byte| {
             matches!(
@@ -250,13 +263,27 @@ mod tests {
     #[test]
     fn names_that_only_look_like_secrets_are_plain() {
         for name in "authority author www-authenticate content-length sec-websocket-key sec-fetch-site etag \
-            traceparent x-request-id x-b3-traceid idempotency-key surrogate-key keyword design token_type \
-            x-amz-signedheaders SignatureMethod monkey status-code error_code inside x-auth-request-email \
-            x-auth-user tokenizer password_policy compass bypass keyboard anthropic-version \
-            openai-organization charset q access-control-allow-credentials x-authenticated-user signature-input"
+            traceparent x-request-id x-b3-traceid idempotency-key surrogate-key keyword design \
+            x-amz-signedheaders monkey monkeys status-code error_code inside x-auth-request-email \
+            tokenizer compass bypass keyboard anthropic-version x-shipping-address public-key-pins \
+            openai-organization charset q signature-input x-oauth-scopes access-control-request-headers"
             .split(' ')
         {
             assert_eq!(field(name.as_bytes()), Kind::Plain, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_speak_about_secrets_show_what_fits() {
+        for name in "token_type SignatureMethod password_policy access-control-allow-credentials X-Secret-Version".split(' ') {
+            assert!(matches!(field(name.as_bytes()), Kind::About(_)), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_people_are_logins() {
+        for name in "x-auth-user x-authenticated-user login userName".split(' ') {
+            assert_eq!(field(name.as_bytes()), Kind::Login, "{name}");
         }
     }
 
@@ -290,7 +317,7 @@ mod tests {
         for value in ["0", "149984", "6m0s", "2024-01-01T00:00:00Z", "150000, 150000;w=60", "1.5"] {
             assert!(is_count(value.as_bytes()), "{value}");
         }
-        for value in ["", "abc", "1a2b3c", "s6"] {
+        for value in ["", "abc", "1a2b3c", "s6", "48151623421234567"] {
             assert!(!is_count(value.as_bytes()), "{value}");
         }
     }

@@ -154,6 +154,11 @@ fn is_random(piece: &[u8], allowed: Allowed) -> bool {
     Pairs::of(piece).are_random() && !is_ulid(piece)
 }
 
+/// Whether letters alone, however few, do not read as a word. Abbreviations do not either, so they must be short.
+pub(super) fn is_odd_word(letters: &[u8]) -> bool {
+    letters.len() > MIN_PIECE_LEN && Pairs::of(letters).are_random()
+}
+
 #[derive(Default)]
 struct Pairs {
     all: usize,

@@ -7,6 +7,8 @@ use super::bytes::{ESCAPE, JOINER, RUN, SPACE, WALL, class, span, span_without};
 use super::mask::Mask;
 use super::vendor;
 
+const PEM: &[u8] = b"-----BEGIN";
+
 /// The state of one walk over `bytes`.
 pub(super) struct Scan<'s, 'm> {
     pub(super) bytes: &'s [u8],
@@ -22,6 +24,12 @@ pub(super) struct Scan<'s, 'm> {
     /// Where what may become the userinfo of a URL without `//` began, and its colon.
     pub(super) chunk: usize,
     pub(super) chunk_colon: Option<usize>,
+    /// The value is one URL or path: nothing in it opens a string.
+    pub(super) is_url: bool,
+    /// What ends the string or the `<...>` that is being read.
+    closing: Option<u8>,
+    /// Where the last `<` stood that nothing closed yet.
+    tag: Option<usize>,
 }
 
 /// What a value is before its bytes say otherwise.
@@ -49,11 +57,12 @@ impl<'s, 'm> Scan<'s, 'm> {
     }
 
     fn new(name: &'s [u8], bytes: &'s [u8], mask: Mask<'m>, raw: bool) -> Self {
-        Self { bytes, mask, raw, name, in_path: false, key: None, chunk: 0, chunk_colon: None }
+        Self { bytes, mask, raw, name, in_path: false, key: None, chunk: 0, chunk_colon: None, is_url: false, closing: None, tag: None }
     }
 
     /// Masks every secret; true when there was one, None when the bytes have to be decoded first.
     pub(super) fn run(mut self, form: Form) -> Option<bool> {
+        self.is_url = form == Form::Target || self.looks_like_url();
         self.in_path = form == Form::Target;
         let mut at = if form == Form::Authority { self.authority(0) } else { 0 };
         while at < self.bytes.len() {
@@ -67,7 +76,7 @@ impl<'s, 'm> Scan<'s, 'm> {
             } else if class & (SPACE | WALL) != 0 {
                 self.in_path = false;
                 self.restart_chunk(at + 1);
-                at + 1
+                if class & WALL == 0 { at + 1 } else { self.wall(byte, at) }
             } else {
                 self.delimiter(byte, at)
             };
@@ -75,14 +84,49 @@ impl<'s, 'm> Scan<'s, 'm> {
         Some(self.mask.finish())
     }
 
+    /// Follows what opens and closes; returns where to go on.
+    fn wall(&mut self, byte: u8, at: usize) -> usize {
+        match byte {
+            b'"' if self.is_escaped(at) || self.closing == Some(b'>') => {}
+            b'"' if self.closing == Some(b'"') => self.closing = None,
+            b'"' => self.closing = Some(b'"'),
+            b'<' => (self.closing, self.tag) = (Some(b'>'), Some(at)),
+            b'>' => {
+                self.closing = self.closing.filter(|closing| *closing != b'>');
+                if let Some(tag) = self.tag.take() {
+                    return self.element(tag, at);
+                }
+            }
+            _ => {}
+        }
+        at + 1
+    }
+
+    /// Whether the string or the brackets being read end here.
+    pub(super) fn closes(&self, at: usize) -> bool {
+        self.closing == Some(self.bytes[at]) && !self.is_url && !self.is_escaped(at)
+    }
+
+    fn looks_like_url(&self) -> bool {
+        let is_space = |(at, byte): (usize, &u8)| class(*byte) & SPACE != 0 && self.mask.encoding(at) == 0;
+        (self.bytes.starts_with(b"/") || self.bytes.starts_with(b"http")) && !self.bytes.iter().enumerate().any(is_space)
+    }
+
+    fn is_escaped(&self, at: usize) -> bool {
+        at > 0 && self.bytes[at - 1] == b'\\'
+    }
+
     fn delimiter(&mut self, byte: u8, at: usize) -> usize {
         match byte {
             b'=' | b':' => return self.pair(at),
             b'@' => self.userinfo_before(at),
             b'&' | b';' | b'?' | b'#' | b'{' | b'}' | b',' => {
+                // A password may hold `?` and `#`: `bob:a?b@h`.
+                if self.chunk_colon.is_none() || self.in_path || !matches!(byte, b'?' | b'#') {
+                    self.restart_chunk(at + 1);
+                }
                 self.key = None;
                 self.in_path &= matches!(byte, b';' | b'{' | b'}');
-                self.restart_chunk(at + 1);
             }
             _ => self.restart_chunk(at + 1),
         }
@@ -101,7 +145,7 @@ impl<'s, 'm> Scan<'s, 'm> {
             if rest.starts_with(b"//") {
                 return self.authority(start + 2);
             }
-            if rest.starts_with(b"-----BEGIN") {
+            if rest.starts_with(PEM) {
                 return self.pem(start);
             }
             self.in_path |= rest[0] == b'/';
@@ -114,7 +158,13 @@ impl<'s, 'm> Scan<'s, 'm> {
         }
         // Schemes and vendor tokens have four letters at least.
         const MIN_LEN: usize = 4;
-        let end = if end - start < MIN_LEN {
+        let end = if let Some(end) = self.spoken(start, end, classes) {
+            end
+        } else if classes & JOINER != 0
+            && let Some(end) = self.labelled(start, end, classes)
+        {
+            end
+        } else if end - start < MIN_LEN {
             end
         } else if let Some(end) = self.credentials_after_scheme(start, end) {
             end
@@ -122,6 +172,9 @@ impl<'s, 'm> Scan<'s, 'm> {
             self.tokens(start, end, classes)
         };
         self.key = None;
+        if classes & JOINER != 0 && self.bytes[start..end].ends_with(PEM) {
+            return self.pem(end - PEM.len());
+        }
         end
     }
 
@@ -138,7 +191,7 @@ impl<'s, 'm> Scan<'s, 'm> {
     }
 
     /// Hides tokens with a vendor's prefix, at the start of any word of the run, and what is random between them.
-    fn tokens(&mut self, start: usize, end: usize, classes: u8) -> usize {
+    pub(super) fn tokens(&mut self, start: usize, end: usize, classes: u8) -> usize {
         let (mut unread, mut word) = (start, start);
         while word < end {
             if vendor::starts_token(&self.bytes[word..end], end == self.bytes.len()) {

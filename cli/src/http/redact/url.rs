@@ -62,6 +62,20 @@ impl Scan<'_, '_> {
     }
 }
 
+/// How much of what follows `scheme://` in a target is its authority. Where no port stands behind the first colon, that
+/// colon is a password's, and `/`, `?` and `#` before the last `@` are part of it; without any `@` all may be.
+pub(in crate::http) fn authority_len(rest: &[u8]) -> usize {
+    let end = rest.iter().position(|byte| ends_authority(*byte)).unwrap_or(rest.len());
+    let host = rest[..end].iter().rposition(|byte| *byte == b'@').map_or(0, |at| at + 1);
+    if port_is_number(&rest[host..end]) || rest[host..end].ends_with(b":") {
+        return end;
+    }
+    let Some(at) = rest.iter().rposition(|byte| *byte == b'@').filter(|at| *at >= end) else {
+        return rest.len();
+    };
+    at + rest[at..].iter().position(|byte| ends_authority(*byte)).unwrap_or(rest.len() - at)
+}
+
 fn ends_authority(byte: u8) -> bool {
     class(byte) & (SPACE | WALL) != 0 || matches!(byte, b'/' | b'?' | b'#')
 }
@@ -81,5 +95,44 @@ fn port_is_number(host: &[u8]) -> bool {
     let port = &host[after_address + colon + 1..];
     // Without brackets, as in `X-Forwarded-For`; one colon alone may be a password's.
     let is_address = port.contains(&b':') && host.iter().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
-    (!port.is_empty() && port.iter().all(u8::is_ascii_digit)) || is_address
+    is_port(port) || is_address
+}
+
+/// A password of so few digits is not told from a port.
+fn is_port(text: &[u8]) -> bool {
+    const MAX_DIGITS: usize = 5;
+    if text.len() > MAX_DIGITS {
+        return false;
+    }
+    let number = text.iter().try_fold(0_u32, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')));
+    !text.is_empty() && number.is_some_and(|number| number <= u32::from(u16::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_without_a_port_reaches_to_the_last_at_sign() {
+        for (rest, authority) in [
+            ("h/a", "h"),
+            ("h:80/a?b=c@d", "h:80"),
+            ("h:/a", "h:"),
+            ("bob:pw@h:80/a", "bob:pw@h:80"),
+            ("bob:a/b@h/c", "bob:a/b@h"),
+            ("bob:a?b#c@h", "bob:a?b#c@h"),
+            ("bob:a/b@c@h?d", "bob:a/b@c@h"),
+            ("bob:a/b", "bob:a/b"),
+            ("[::1]:80/a", "[::1]:80"),
+        ] {
+            assert_eq!(&rest[..authority_len(rest.as_bytes())], authority, "{rest}");
+        }
+    }
+
+    #[test]
+    fn a_port_has_sixteen_bits() {
+        for (text, expected) in [("0", true), ("65535", true), ("65536", false), ("000080", false), ("", false), ("8o", false)] {
+            assert_eq!(is_port(text.as_bytes()), expected, "{text}");
+        }
+    }
 }

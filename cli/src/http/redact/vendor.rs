@@ -78,8 +78,18 @@ const AMBIGUOUS: &[&[u8]] = &[
     b"glc_", b"r8_", b"key-", b"sbp_", b"EAAC",
 ];
 
-/// Certain prefixes that package tools also use in names: `npm_config_cache`, `pypi-server`.
-const TOOL_NAMES: &[&[u8]] = &[b"npm_config", b"npm_lifecycle", b"npm_package", b"npm_execpath", b"pypi-server", b"pypi-mirror"];
+/// What begins like a prefix in names that many use: `npm_config_cache`, `x-amz-...-customer-key-md5`.
+const NAMES: &[&[u8]] = &[
+    b"npm_config",
+    b"npm_lifecycle",
+    b"npm_package",
+    b"npm_execpath",
+    b"pypi-server",
+    b"pypi-mirror",
+    b"key-md5",
+    b"key-sha1",
+    b"key-sha256",
+];
 
 /// One bit for the first three bytes of every prefix: one load tells that most words are none.
 const FIRST_THREE: [u64; 64] = {
@@ -113,8 +123,11 @@ pub(super) fn starts_token(text: &[u8], cut: bool) -> bool {
         return false;
     }
     let after = |list: &[&[u8]]| list.iter().find_map(|prefix| text.strip_prefix(*prefix));
+    if after(NAMES).is_some() {
+        return false;
+    }
     if let Some(rest) = after(CERTAIN) {
-        return rest.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) && after(TOOL_NAMES).is_none();
+        return rest.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     }
     // The two that LLM gateways see most, cut short: nothing else of three letters follows them at the end of a value.
     let few_left = |rest: &[u8]| rest.len() > 2 && rest.iter().all(u8::is_ascii_alphanumeric);

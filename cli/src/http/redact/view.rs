@@ -40,6 +40,9 @@ impl View {
     }
 }
 
+/// Stands for any character beyond ASCII: which one does not matter to any rule.
+const NOT_ASCII: u8 = 0xff;
+
 /// The first byte of `text` once decoded, and how many bytes it took there.
 fn decoded(text: &[u8]) -> (u8, usize) {
     match text {
@@ -49,6 +52,7 @@ fn decoded(text: &[u8]) -> (u8, usize) {
             (Some(high), Some(low)) => (high << 4 | low, 6),
             _ => (b'\\', 1),
         },
+        [b'\\', b'u', digits @ ..] if digits.iter().take(4).filter(|digit| hex(**digit).is_some()).count() == 4 => (NOT_ASCII, 6),
         [first, ..] => (*first, 1),
         [] => (0, 0),
     }
@@ -90,6 +94,7 @@ mod tests {
     #[test]
     fn undoes_json_escapes() {
         assert_eq!(read(r"a\u003db https:\/\/c", Folds::Space), "a=b https://c");
+        assert_eq!(read(r"to\u200bken", Folds::Space), "to\u{fffd}ken");
     }
 
     #[test]
