@@ -38,8 +38,6 @@ pub(super) struct Connection {
     client: Option<usize>,
     halves: [Half; 2],
     pairing: Pairing,
-    /// While what one end's segment acknowledges is looked at: up to where.
-    acknowledging: Option<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +62,7 @@ impl Connection {
         for half in &mut halves {
             half.messages.join();
         }
-        Self { ends, origin, client: None, halves, pairing: Pairing::joined(), acknowledging: None }
+        Self { ends, origin, client: None, halves, pairing: Pairing::joined() }
     }
 
     /// Takes a part sent by the end number `sender`.
@@ -98,9 +96,7 @@ impl Connection {
     /// The sender has all bytes of the other half before `acknowledgement`.
     fn acknowledge(&mut self, sender: usize, acknowledgement: u32, shared: &Shared, outcome: &mut Outcome) {
         if self.halves[1 - sender].stream.held_bytes() > 0 {
-            self.acknowledging = Some(acknowledgement);
             self.deliver(1 - sender, shared, outcome, |stream, deliver| stream.acknowledged(acknowledgement, deliver));
-            self.acknowledging = None;
         }
         let before = &mut self.halves[sender].acknowledged;
         if before.is_none_or(|before| acknowledgement.wrapping_sub(before) as i32 > 0) {
@@ -239,7 +235,6 @@ impl Connection {
             interim: &mut half.interim,
             interim_at: &mut half.interim_at,
             acknowledged,
-            acknowledging: self.acknowledging,
             pairing: &mut self.pairing,
             shared,
             outcome,
@@ -259,8 +254,6 @@ struct Side<'a> {
     interim_at: &'a mut Option<u32>,
     /// How much of this half the other end has acknowledged.
     acknowledged: Option<u32>,
-    /// How much it acknowledges just now.
-    acknowledging: Option<u32>,
     pairing: &'a mut Pairing,
     shared: &'a Shared,
     outcome: &'a mut Outcome,
@@ -280,16 +273,12 @@ impl Side<'_> {
 }
 
 impl Side<'_> {
-    /// Whether what looks like a head of `len` bytes, at a place that may be within a body, is one. Of a client that waits
-    /// for each answer, a request starts where the server's last acknowledgement ended, or ends there if the answer is what
-    /// acknowledges it, and a response starts where the request's acknowledgement ended.
-    fn is_likely(&self, direction: Direction, start: &Start, len: usize) -> bool {
+    /// Whether what looks like a head, at a place that may be within a body, is one. Of a client that waits for each answer,
+    /// a request starts where the server's last acknowledgement ended, and a response where the request's did.
+    fn is_likely(&self, direction: Direction, start: &Start) -> bool {
         match direction {
             Direction::Request => match self.acknowledged {
-                Some(acknowledged) => {
-                    let end = start.sequence.wrapping_add(len as u32);
-                    (acknowledged == start.sequence || self.acknowledging == Some(end)) && !self.pairing.is_pipelined()
-                }
+                Some(acknowledged) => acknowledged == start.sequence && !self.pairing.is_pipelined(),
                 None => self.pairing.is_joined(),
             },
             Direction::Response => {
@@ -308,7 +297,7 @@ impl Sink for Side<'_> {
         if (client == self.sender) != (direction == Direction::Request) {
             return None;
         }
-        if start.guessed && !self.is_likely(direction, start, bytes.len()) {
+        if start.guessed && !self.is_likely(direction, start) {
             return None;
         }
         let mut flags = raw.flags;
