@@ -103,8 +103,8 @@ pub struct Direction {
     pub chunk_phase: u8,
     /// 1 when a head was seen: a direction of HTTP.
     pub http: u8,
-    /// Zero.
-    pub reserved: u8,
+    /// 1 when a FIN or RST was seen: what comes late is told at once.
+    pub closed: u8,
 }
 
 /// What the map holds: the direction from the lower end of the key, then the other.
@@ -131,7 +131,7 @@ impl Direction {
         phase: phase::NEW,
         chunk_phase: 0,
         http: 0,
-        reserved: 0,
+        closed: 0,
     };
 
     /// Forgets everything: the byte at `next` comes next, and belongs to `phase`.
@@ -150,6 +150,7 @@ impl Direction {
         self.phase = phase;
         self.chunk_phase = 0;
         self.http = 0;
+        self.closed = 0;
     }
 
     /// The chunked body's state.

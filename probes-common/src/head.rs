@@ -30,6 +30,8 @@ pub mod fact {
     pub const CONTINUED_CR: u16 = 1 << 8;
     /// The line before this one was a framing field: folding would change its meaning.
     pub const AFTER_FRAMING: u16 = 1 << 9;
+    /// All there was at the start of the first line is a part of `HTTP/1.`: it may be a response.
+    pub const CUT_VERSION: u16 = 1 << 10;
 }
 
 /// What is known of a head, across windows and segments.
@@ -131,6 +133,9 @@ pub fn start(scan: &mut Scan, window: &Window, end: u32) {
     if end < 8 {
         scan.facts |= fact::UNPROVEN;
     }
+    if end < 7 && (word ^ HTTP_1) & ((1 << (8 * end)) - 1) == 0 {
+        scan.facts |= fact::CUT_VERSION;
+    }
 }
 
 /// Looks at one line, or at a part of a long one. Call it until [`Cursor::progress`] is not `GOING`, at most
@@ -181,7 +186,8 @@ fn first_line(scan: &mut Scan, cursor: &mut Cursor, window: &Window, end: u32, c
         return;
     }
     let version = window.word(end.wrapping_sub(8));
-    if end < 9 || version & SEVEN != HTTP_1 || window.byte(end.wrapping_sub(9)) != b' ' {
+    let is_request = end >= 9 && version & SEVEN == HTTP_1 && window.byte(end.wrapping_sub(9)) == b' ';
+    if !is_request && !scan.has(fact::CUT_VERSION) {
         cursor.progress = progress::NOT_HTTP;
     }
 }

@@ -146,7 +146,7 @@ pub fn begin<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) 
         this.interface = segment.interface;
     }
     if segment.len == 0 {
-        if this.http | other.http != 0 {
+        if is_told(this, other) {
             close(this, &segment, tap);
         }
         return false;
@@ -156,7 +156,10 @@ pub fn begin<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) 
     if distance.unsigned_abs() > RESTART_DISTANCE {
         join(this, &segment);
     } else if distance < 0 {
-        if this.phase != phase::DESYNC {
+        if this.phase == phase::JOINED {
+            // It may come late, and start what was seen without its start.
+            this.next = segment.sequence;
+        } else if this.phase != phase::DESYNC {
             let known = distance.unsigned_abs();
             if known >= segment.len {
                 // Sent before, and dealt with then.
@@ -182,7 +185,8 @@ pub fn step<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) -
         phase::BODY => body(this, &walk.segment, remaining, tap),
         phase::CHUNKED => chunks(this, walk, remaining, tap),
         phase::CLOSE => {
-            skip(this, &walk.segment, remaining, tap);
+            skip(this, &walk.segment, remaining);
+            report_if_due(this, &walk.segment, tap);
             remaining
         }
         phase::TLS => {
@@ -212,7 +216,7 @@ pub fn finish<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T)
             this.next = end;
         }
     }
-    if walk.segment.tcp_flags & (tcp_flag::FIN | tcp_flag::RST) != 0 && this.http | other.http != 0 {
+    if walk.segment.tcp_flags & (tcp_flag::FIN | tcp_flag::RST) != 0 && is_told(this, other) {
         close(this, &walk.segment, tap);
     }
 }
@@ -240,11 +244,19 @@ fn join(this: &mut Direction, segment: &Segment) {
     this.restart(segment.sequence, phase::JOINED, segment.interface, MAX_HEAD);
 }
 
+/// Whether user space knows the connection, and is to know its end.
+#[inline(always)]
+fn is_told(this: &Direction, other: &Direction) -> bool {
+    this.http | other.http != 0 || this.phase == phase::DESYNC || other.phase == phase::DESYNC
+}
+
 #[inline(always)]
 fn close<T: Tap>(this: &mut Direction, segment: &Segment, tap: &mut T) {
     report(this, 0, tap);
+    this.closed = 1;
     let end = segment.sequence.wrapping_add(segment.len);
-    if after(end, this.next) >= 0 && segment.tcp_flags & tcp_flag::FIN != 0 {
+    // What is missing before it may still come.
+    if end == this.next && segment.tcp_flags & tcp_flag::FIN != 0 {
         this.next = end.wrapping_add(1);
     }
     tap.submit(mark(segment, end));
@@ -257,9 +269,13 @@ fn jump<T: Tap>(this: &mut Direction, distance: u32, segment: Segment, tap: &mut
         // Wherever the missing bytes are, they are body.
         phase::BODY if (distance as u64) < this.left => {
             this.left -= distance as u64;
-            skip(this, &segment, distance, tap);
+            skip(this, &segment, distance);
         }
-        phase::CLOSE => skip(this, &segment, distance, tap),
+        phase::CHUNKED if this.chunk_phase == chunked::phase::DATA && (distance as u64) < this.left => {
+            this.left -= distance as u64;
+            skip(this, &segment, distance);
+        }
+        phase::CLOSE => skip(this, &segment, distance),
         phase::JOINED | phase::TLS | phase::HTTP2 | phase::DESYNC => {
             this.next = segment.sequence;
         }
@@ -288,11 +304,16 @@ fn desynchronise<T: Tap>(this: &mut Direction, time_ns: u64, tap: &mut T) {
 
 /// Body that stays down.
 #[inline(always)]
-fn skip<T: Tap>(this: &mut Direction, segment: &Segment, count: u32, tap: &mut T) {
+fn skip(this: &mut Direction, segment: &Segment, count: u32) {
     this.next = this.next.wrapping_add(count);
     this.skipped = this.skipped.wrapping_add(count);
     this.skipped_ns = segment.time_ns;
-    if this.skipped > REPORT_AFTER_BYTES || segment.time_ns.wrapping_sub(this.reported_ns) > REPORT_AFTER_NS {
+}
+
+/// Tells user space now and then. Not where a message ends: that is to be told with its last bytes.
+#[inline(always)]
+fn report_if_due<T: Tap>(this: &mut Direction, segment: &Segment, tap: &mut T) {
+    if this.closed != 0 || this.skipped > REPORT_AFTER_BYTES || segment.time_ns.wrapping_sub(this.reported_ns) > REPORT_AFTER_NS {
         report(this, 0, tap);
     }
 }
@@ -320,10 +341,12 @@ fn pass(this: &mut Direction, count: u32) -> u32 {
 fn body<T: Tap>(this: &mut Direction, segment: &Segment, remaining: u32, tap: &mut T) -> u32 {
     let count = if this.left < remaining as u64 { this.left as u32 } else { remaining };
     this.left -= count as u64;
-    skip(this, segment, count, tap);
+    skip(this, segment, count);
     if this.left == 0 {
         report(this, flag::MESSAGE_END, tap);
         this.phase = phase::BOUNDARY;
+    } else {
+        report_if_due(this, segment, tap);
     }
     count
 }
@@ -334,7 +357,8 @@ fn chunks<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, tap: &mut T
     if state.phase == chunked::phase::DATA {
         let count = if state.left < remaining as u64 { state.left as u32 } else { remaining };
         this.set_chunk(state.skip(count as u64));
-        skip(this, &walk.segment, count, tap);
+        skip(this, &walk.segment, count);
+        report_if_due(this, &walk.segment, tap);
         return count;
     }
     let end = if remaining < CHUNK_WINDOW { remaining } else { CHUNK_WINDOW };
@@ -348,10 +372,12 @@ fn chunks<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, tap: &mut T
         return raw(this, walk, remaining, tap);
     }
     this.set_chunk(state);
-    skip(this, &walk.segment, count, tap);
+    skip(this, &walk.segment, count);
     if state.phase == chunked::phase::END {
         report(this, flag::MESSAGE_END, tap);
         this.phase = phase::BOUNDARY;
+    } else {
+        report_if_due(this, &walk.segment, tap);
     }
     count
 }
@@ -394,7 +420,8 @@ fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap
                 submit_raw(walk, 1, tap);
                 return pass(this, 1);
             }
-            Start::Http2 => {
+            // It opens a connection; later on it is the client's part of a tunnel whose other end was not followed.
+            Start::Http2 if this.http | other.http == 0 => {
                 this.phase = phase::HTTP2;
                 other.phase = phase::HTTP2;
                 tap.count(Counter::Http2);
@@ -426,7 +453,7 @@ fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap
             tap.submit(Span { time_ns: walk.segment.time_ns, framing: 0, sequence, captured: count, covered: count, flags });
             pass(this, count)
         }
-        progress::NOT_HTTP => {
+        progress::NOT_HTTP if this.http == 0 => {
             // Text with a space after its first word: it went up already or goes now.
             this.phase = phase::JOINED;
             this.budget = this.budget.saturating_sub(end);
@@ -542,10 +569,11 @@ fn response_body(this: &mut Direction, requests: &Direction) -> Body {
     if scan.has(fact::UNPROVEN) {
         return Body::Unproven;
     }
-    match scan.status {
-        101 => return Body::Tunnel,
-        100..=199 => return Body::Length(0),
-        _ => {}
+    if matches!(scan.status, 100 | 102..=199) {
+        return Body::Length(0);
+    }
+    if requests.phase == phase::DESYNC {
+        return Body::Unproven;
     }
     let number = this.messages;
     let outstanding = requests.messages.wrapping_sub(number);
@@ -553,12 +581,13 @@ fn response_body(this: &mut Direction, requests: &Direction) -> Body {
         return Body::Orphan;
     }
     this.messages = number.wrapping_add(1);
-    if outstanding > method::REMEMBERED || requests.phase == phase::DESYNC {
+    if outstanding > method::REMEMBERED {
         return Body::Unproven;
     }
     let method = requests.bodyless >> (2 * (number % method::REMEMBERED)) & 3;
     match (method, scan.status) {
         (_, 204 | 304) | (method::HEAD, _) => Body::Length(0),
+        (_, 101) => Body::Tunnel,
         (method::CONNECT, 200..=299) => Body::Tunnel,
         (method::UNKNOWN, _) => Body::Unproven,
         _ => framed(&scan, Body::Close),
