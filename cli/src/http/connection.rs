@@ -1,6 +1,6 @@
 //! One connection: two streams, the messages in each, and the pairs they make.
 
-use ehl_probes_common::record::tcp_flag;
+use ehl_probes_common::record::{flag, tcp_flag};
 
 use super::exchange::{Exchange, Flags};
 use super::framing::{self, Framing, Method};
@@ -46,6 +46,12 @@ struct Half {
     messages: Messages,
     /// The current response is an interim one (1xx).
     interim: bool,
+    /// Where the first of the interim responses before the next final one starts.
+    interim_at: Option<u32>,
+    /// How much of the other half this end has acknowledged.
+    acknowledged: Option<u32>,
+    /// Sequence number of the FIN, when it came before the bytes that precede it.
+    fin: Option<u32>,
     over: bool,
 }
 
@@ -56,7 +62,7 @@ impl Connection {
         for half in &mut halves {
             half.messages.join();
         }
-        Self { ends, origin, client: None, halves, pairing: Pairing::default() }
+        Self { ends, origin, client: None, halves, pairing: Pairing::joined() }
     }
 
     /// Takes a part sent by the end number `sender`.
@@ -65,16 +71,56 @@ impl Connection {
             self.open(sender, &part, shared, outcome);
             return;
         }
-        if part.tcp_flags & tcp_flag::ACK != 0 && self.halves[1 - sender].stream.held_bytes() > 0 {
-            self.deliver(1 - sender, shared, outcome, |stream, deliver| stream.acknowledged(part.acknowledgement, deliver));
+        if part.tcp_flags & tcp_flag::ACK != 0 {
+            self.acknowledge(sender, part.acknowledgement, shared, outcome);
         }
         if part.covered > 0 || part.handover.is_some() {
-            self.deliver(sender, shared, outcome, |stream, deliver| stream.push(part, may_start, deliver));
+            let part = Part { proven: part.proven | self.inferred(sender, &part), ..part };
+            let acknowledged = self.halves[1 - sender].acknowledged;
+            self.deliver(sender, shared, outcome, |stream, deliver| {
+                stream.push(part, may_start, deliver);
+                if let Some(acknowledged) = acknowledged {
+                    stream.acknowledged(acknowledged, deliver);
+                }
+            });
         }
         if part.tcp_flags & tcp_flag::RST != 0 && part.covered == 0 {
             self.close(sender, true, shared, outcome);
             self.close(1 - sender, true, shared, outcome);
         } else if part.tcp_flags & tcp_flag::FIN != 0 && part.covered == 0 {
+            self.halves[sender].fin = Some(part.sequence);
+        }
+        self.close_if_complete(sender, shared, outcome);
+    }
+
+    /// The sender has all bytes of the other half before `acknowledgement`.
+    fn acknowledge(&mut self, sender: usize, acknowledgement: u32, shared: &Shared, outcome: &mut Outcome) {
+        if self.halves[1 - sender].stream.held_bytes() > 0 {
+            self.deliver(1 - sender, shared, outcome, |stream, deliver| stream.acknowledged(acknowledgement, deliver));
+        }
+        let before = &mut self.halves[sender].acknowledged;
+        if before.is_none_or(|before| acknowledgement.wrapping_sub(before) as i32 > 0) {
+            *before = Some(acknowledgement);
+        }
+        self.close_if_complete(1 - sender, shared, outcome);
+    }
+
+    /// What the place of a part proves: where the answer to a request is due, a message starts, whatever body the bytes were
+    /// taken for after a loss.
+    fn inferred(&self, sender: usize, part: &Part<'_>) -> u16 {
+        let start = Start { time_ns: 0, sequence: part.sequence, acknowledgement: part.acknowledgement, guessed: true };
+        let may_answer = !self.pairing.is_in_order() && self.client == Some(1 - sender) && part.captured.starts_with(b"HTTP/1.");
+        let is_answer = may_answer && self.pairing.expects(&start);
+        if is_answer { flag::HEAD_START } else { 0 }
+    }
+
+    /// A FIN counts when all bytes before it are here, or the other end has acknowledged it.
+    fn close_if_complete(&mut self, sender: usize, shared: &Shared, outcome: &mut Outcome) {
+        let half = &self.halves[sender];
+        let reached = |at: u32, fin: u32| at.wrapping_sub(fin) as i32 >= 0;
+        let Some(fin) = half.fin else { return };
+        let is_complete = half.stream.next().is_none_or(|next| reached(next, fin));
+        if is_complete || self.halves[1 - sender].acknowledged.is_some_and(|acknowledged| reached(acknowledged, fin.wrapping_add(1))) {
             self.close(sender, false, shared, outcome);
         }
     }
@@ -89,9 +135,9 @@ impl Connection {
         self.pairing.is_idle()
     }
 
-    /// Bytes kept for this connection's streams and heads.
+    /// Bytes kept for this connection's streams, heads and open exchanges.
     pub(super) fn buffered(&self) -> usize {
-        self.halves.iter().map(|half| half.stream.held_bytes() + half.messages.buffered()).sum()
+        self.pairing.buffered() + self.halves.iter().map(|half| half.stream.held_bytes() + half.messages.buffered()).sum::<usize>()
     }
 
     /// Nothing more comes: what is open becomes rows.
@@ -121,6 +167,15 @@ impl Connection {
         *half = Half::default();
         half.stream.restart(first);
         half.messages.restart();
+        if from_client {
+            // What the server will acknowledge first.
+            self.halves[1 - sender].acknowledged = Some(first);
+        } else {
+            self.halves[sender].acknowledged = Some(part.acknowledgement);
+        }
+        if self.pairing.is_idle() {
+            self.pairing = Pairing::opened();
+        }
     }
 
     /// One direction is over.
@@ -129,13 +184,19 @@ impl Connection {
             return;
         }
         self.deliver(sender, shared, outcome, |stream, deliver| stream.finish(deliver));
-        self.halves[sender].over = true;
+        let half = &mut self.halves[sender];
+        half.over = true;
+        let missing = half.fin.zip(half.stream.next()).map_or(0, |(fin, next)| fin.wrapping_sub(next) as i32);
         let (mut messages, mut side) = self.side(sender, shared, outcome);
+        if missing > 0 {
+            messages.gap(missing.unsigned_abs(), &mut side);
+        }
         messages.finish(aborted, &mut side);
         self.halves[sender].messages = messages;
-        // No response comes any more.
-        if self.client != Some(sender) || self.is_over() {
+        if self.is_over() {
             self.pairing.finish(Flags::ABORTED, &mut outcome.exchanges);
+        } else if self.client != Some(sender) {
+            self.pairing.finish_responses(Flags::ABORTED, &mut outcome.exchanges);
         }
     }
 
@@ -147,19 +208,10 @@ impl Connection {
         feed: impl FnOnce(&mut Reassembly, &mut dyn FnMut(Piece<'_>)),
     ) {
         let mut stream = std::mem::take(&mut self.halves[sender].stream);
-        let expected = self.halves[1 - sender].stream.next();
         let (mut messages, mut side) = self.side(sender, shared, outcome);
-        side.acknowledgement = expected.unwrap_or(0);
         feed(&mut stream, &mut |piece| match piece {
-            Piece::Part(part) => {
-                side.sequence = part.sequence;
-                side.acknowledgement = part.acknowledgement;
-                messages.part(&part, &mut side);
-            }
-            Piece::Gap { sequence, missing } => {
-                side.sequence = sequence;
-                messages.gap(missing, &mut side);
-            }
+            Piece::Part(part) => messages.part(&part, &mut side),
+            Piece::Gap { missing, .. } => messages.gap(missing, &mut side),
         });
         let tunnel = side.tunnel;
         let half = &mut self.halves[sender];
@@ -172,6 +224,7 @@ impl Connection {
 
     /// One direction's messages, taken out, and who is told of what is in them.
     fn side<'a>(&'a mut self, sender: usize, shared: &'a Shared, outcome: &'a mut Outcome) -> (Messages, Side<'a>) {
+        let acknowledged = self.halves[1 - sender].acknowledged;
         let half = &mut self.halves[sender];
         let messages = std::mem::take(&mut half.messages);
         let side = Side {
@@ -180,11 +233,11 @@ impl Connection {
             origin: self.origin,
             client: &mut self.client,
             interim: &mut half.interim,
+            interim_at: &mut half.interim_at,
+            acknowledged,
             pairing: &mut self.pairing,
             shared,
             outcome,
-            sequence: 0,
-            acknowledgement: 0,
             tunnel: false,
         };
         (messages, side)
@@ -198,12 +251,12 @@ struct Side<'a> {
     origin: Origin,
     client: &'a mut Option<usize>,
     interim: &'a mut bool,
+    interim_at: &'a mut Option<u32>,
+    /// How much of this half the other end has acknowledged.
+    acknowledged: Option<u32>,
     pairing: &'a mut Pairing,
     shared: &'a Shared,
     outcome: &'a mut Outcome,
-    /// Of the part at hand; where the gap starts.
-    sequence: u32,
-    acknowledgement: u32,
     /// The connection became a tunnel.
     tunnel: bool,
 }
@@ -219,6 +272,22 @@ impl Side<'_> {
     }
 }
 
+impl Side<'_> {
+    /// Whether what looks like a head, at a place that may be within a body, is one. Of a client that waits for each answer,
+    /// a request starts where the server's last acknowledgement ended, and a response where the request's did.
+    fn is_likely(&self, direction: Direction, start: &Start) -> bool {
+        match direction {
+            Direction::Request => match self.acknowledged {
+                Some(acknowledged) => acknowledged == start.sequence && !self.pairing.is_pipelined(),
+                None => self.pairing.is_joined(),
+            },
+            Direction::Response => {
+                self.pairing.is_idle() || self.pairing.expects(&Start { sequence: self.interim_at.unwrap_or(start.sequence), ..*start })
+            }
+        }
+    }
+}
+
 impl Sink for Side<'_> {
     fn head(&mut self, bytes: &[u8], start: &Start, truncated: bool) -> Option<Framing> {
         let raw = raw::parse(bytes)?;
@@ -226,6 +295,9 @@ impl Sink for Side<'_> {
         // A request in the responses' direction is no message of this connection, but body that was taken for one.
         let client = *self.client.get_or_insert(if direction == Direction::Request { self.sender } else { 1 - self.sender });
         if (client == self.sender) != (direction == Direction::Request) {
+            return None;
+        }
+        if start.guessed && !self.is_likely(direction, start) {
             return None;
         }
         let mut flags = raw.flags;
@@ -243,12 +315,14 @@ impl Sink for Side<'_> {
             }
             Line::Response { status: 100 | 102..=199 } => {
                 *self.interim = true;
+                self.interim_at.get_or_insert(start.sequence);
                 Some(Framing::Length(0))
             }
             Line::Response { status } => {
                 *self.interim = false;
                 let ends = self.ends();
-                let method = self.pairing.answer(ends, start, &mut self.outcome.exchanges);
+                let first = Start { sequence: self.interim_at.take().unwrap_or(start.sequence), ..*start };
+                let method = self.pairing.answer(ends, &first, &mut self.outcome.exchanges);
                 let (framing, odd) = framing::response(&raw, status, method);
                 self.pairing.response(head(&raw), start, flags | odd);
                 self.tunnel |= framing == Framing::Tunnel;
@@ -283,11 +357,10 @@ impl Sink for Side<'_> {
 
     fn lost_head(&mut self) {
         if self.is_client() {
-            let start = Start { time_ns: 0, sequence: self.sequence, acknowledgement: self.acknowledgement };
-            let ends = self.ends();
-            self.pairing.lost_request(ends, start);
-        } else if self.client.is_some() {
-            self.pairing.lost_response(self.sequence);
+            self.pairing.lose_request();
+        } else {
+            *self.interim_at = None;
+            self.pairing.lose_response();
         }
     }
 

@@ -55,7 +55,9 @@ pub(super) fn response(raw: &Raw<'_>, status: u16, method: Method) -> (Framing, 
         // first empty line after the header fields."
         (Method::Head, _) | (_, 204 | 304) => Framing::Length(0),
         // "Any 2xx response to a CONNECT request implies that the connection will become a tunnel."
-        (Method::Connect, 200..=299) | (_, 101) => Framing::Tunnel,
+        (Method::Connect, 200..=299) => Framing::Tunnel,
+        // What answers no request that was seen may be body that was taken for a head: it ends nothing for good.
+        (Method::Plain, 101) => Framing::Tunnel,
         _ => match declared {
             Declared::Chunked => Framing::Chunked,
             Declared::Length(length) => Framing::Length(length),

@@ -20,6 +20,8 @@ pub(super) struct Start {
     pub(super) time_ns: u64,
     pub(super) sequence: u32,
     pub(super) acknowledgement: u32,
+    /// The place was lost before, and these bytes only look like a start.
+    pub(super) guessed: bool,
 }
 
 /// Who is told.
@@ -32,7 +34,7 @@ pub(super) trait Sink {
     fn end(&mut self, flags: Flags);
     /// Something is odd about the current message.
     fn odd(&mut self, flags: Flags);
-    /// Bytes are missing between messages or within a head: at least one head is lost.
+    /// Bytes are missing, and a head may have been in them.
     fn lost_head(&mut self);
     /// Bytes that are no message.
     fn undecodable(&mut self);
@@ -56,20 +58,20 @@ enum State {
     Chunked(chunked::State),
     /// Up to the end of the connection.
     Close,
+    /// The same, whatever the source takes the bytes for: it may not have seen how the tunnel began.
+    Tunnel,
 }
 
 #[derive(Debug)]
 struct Partial {
     start: Start,
     bytes: Vec<u8>,
-    /// The boundary was guessed.
-    guessed: bool,
 }
 
 impl Partial {
     /// Whether what was taken for the start of a head was text, and the head starts with `captured` instead.
     fn is_superseded(&self, captured: &[u8]) -> bool {
-        self.guessed && !self.bytes.contains(&b'\n') && self.bytes.contains(&b' ') && is_first_line(captured)
+        self.start.guessed && !self.bytes.contains(&b'\n') && self.bytes.contains(&b' ') && is_first_line(captured)
     }
 }
 
@@ -86,7 +88,7 @@ impl Messages {
 
     /// No more HTTP/1 from here on.
     pub(super) fn tunnel(&mut self) {
-        self.state = State::Close;
+        self.state = State::Tunnel;
     }
 
     /// Bytes that are kept until a head is complete.
@@ -103,6 +105,10 @@ impl Messages {
             (Some(Handover::Body(left)), State::Length(_)) => self.state = State::Length(left),
             (Some(Handover::Chunked(state)), State::Chunked(_)) => self.state = State::Chunked(state),
             _ => {}
+        }
+        if matches!(self.state, State::Tunnel) {
+            sink.bytes(u64::from(part.covered), part.time_ns);
+            return;
         }
         if part.proven & flag::BODY != 0 {
             self.body(part, sink);
@@ -129,7 +135,7 @@ impl Messages {
                     count as usize
                 }
                 State::Chunked(_) => self.read_chunks(captured, covered - at, part, sink),
-                State::Close => {
+                State::Close | State::Tunnel => {
                     sink.bytes((covered - at) as u64, part.time_ns);
                     covered - at
                 }
@@ -151,7 +157,7 @@ impl Messages {
                 sink.bytes(missing, 0);
                 self.end_if_over(sink);
             }
-            State::Close => {
+            State::Close | State::Tunnel => {
                 sink.odd(Flags::GAP);
                 sink.bytes(missing, 0);
             }
@@ -164,8 +170,8 @@ impl Messages {
         match std::mem::replace(&mut self.state, State::Resync) {
             State::Boundary | State::Resync => {}
             State::Head(_) => sink.undecodable(),
-            State::Close if !aborted => sink.end(Flags::default()),
-            State::Close | State::Length(_) | State::Chunked(_) => sink.end(Flags::ABORTED),
+            State::Close | State::Tunnel if !aborted => sink.end(Flags::default()),
+            State::Close | State::Tunnel | State::Length(_) | State::Chunked(_) => sink.end(Flags::ABORTED),
         }
     }
 
@@ -177,7 +183,7 @@ impl Messages {
                 *left = left.saturating_sub(u64::from(part.covered));
                 sink.bytes(u64::from(part.covered), part.time_ns);
             }
-            State::Chunked(_) | State::Close => sink.bytes(u64::from(part.covered), part.time_ns),
+            State::Chunked(_) | State::Close | State::Tunnel => sink.bytes(u64::from(part.covered), part.time_ns),
             // Its head was lost.
             State::Boundary | State::Resync | State::Head(_) => {}
         }
@@ -207,7 +213,7 @@ impl Messages {
         match std::mem::replace(&mut self.state, State::Resync) {
             State::Resync => {}
             State::Boundary | State::Head(_) => sink.lost_head(),
-            State::Length(_) | State::Chunked(_) | State::Close => {
+            State::Length(_) | State::Chunked(_) | State::Close | State::Tunnel => {
                 sink.end(Flags::GAP);
                 sink.lost_head();
             }
@@ -229,13 +235,14 @@ impl Messages {
             return len.min(rest);
         }
         if (!lost || at == 0) && may_start(captured) {
-            let start =
-                Start { time_ns: part.time_ns, sequence: part.sequence.wrapping_add(at as u32), acknowledgement: part.acknowledgement };
-            self.state = State::Head(Partial { start, bytes: Vec::new(), guessed: lost });
+            let sequence = part.sequence.wrapping_add(at as u32);
+            let start = Start { time_ns: part.time_ns, sequence, acknowledgement: part.acknowledgement, guessed: lost };
+            self.state = State::Head(Partial { start, bytes: Vec::new() });
             return 0;
         }
         if !lost {
             sink.undecodable();
+            sink.lost_head();
             self.state = State::Resync;
         }
         rest
@@ -273,6 +280,7 @@ impl Messages {
             Some(_) => sink.end(Flags::TRUNCATED),
             None => sink.undecodable(),
         }
+        sink.lost_head();
         rest
     }
 
@@ -280,9 +288,13 @@ impl Messages {
         self.state = match sink.head(bytes, start, false) {
             Some(Framing::Length(length)) => State::Length(length),
             Some(Framing::Chunked) => State::Chunked(chunked::State::START),
-            Some(Framing::Close | Framing::Tunnel) => State::Close,
+            Some(Framing::Close) => State::Close,
+            Some(Framing::Tunnel) => State::Tunnel,
             None => {
                 sink.undecodable();
+                if !start.guessed {
+                    sink.lost_head();
+                }
                 State::Resync
             }
         };
@@ -323,6 +335,7 @@ impl Messages {
             phase::BAD => {
                 self.state = State::Resync;
                 sink.end(Flags::BAD_CHUNK);
+                sink.lost_head();
                 return rest;
             }
             _ => self.state = State::Chunked(state),

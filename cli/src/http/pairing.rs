@@ -1,9 +1,11 @@
 //! Tells which response answers which request of a connection.
 //!
-//! Responses come in the order of the requests (RFC 9112 section 9.3.2), and a response answers only a request that its
-//! segment acknowledges. So an unknown method or a lost head never shifts the pairs after it: a lost request leaves a
-//! marker that takes one response; after a lost response, requests whose client had already seen the missing bytes are
-//! passed over.
+//! Responses come in the order of the requests (RFC 9112 section 9.3.2). A response answers only a request that its segment
+//! acknowledges, and starts only after what the client had received when it sent that request.
+//!
+//! Where a head may have been lost, the order alone tells nothing. But a client that waits for each answer acknowledges
+//! all of it with its next request, so that the answer to that one starts at exactly this byte. From such a pair on, the
+//! order counts again. A client that was seen not to wait (pipelining) gives no such hint: then nothing is paired.
 
 use std::collections::VecDeque;
 
@@ -25,14 +27,30 @@ pub(super) struct Ends {
 }
 
 /// The exchanges of one connection that are not complete.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pairing {
     /// In the order of the requests. The first one may be in the middle of its response.
     waiting: VecDeque<Waiting>,
-    /// A response head was lost where the client's stream of responses had this sequence number.
-    lost_response: Option<u32>,
-    /// What the last response without request acknowledged.
-    orphan_acknowledged: Option<u32>,
+    /// Bytes that the heads of these keep.
+    buffered: usize,
+    order: Order,
+    /// Requests may have been lost after the last one that waits.
+    request_lost: bool,
+    /// The client was seen to send a request before it had the answer to the one before.
+    pipelined: bool,
+    /// Sequence number after the last response that was seen whole.
+    response_end: Option<u32>,
+}
+
+/// Whether the next response answers the first request that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// All heads were seen.
+    Known,
+    /// The connection was joined in the middle.
+    Joined,
+    /// A head may have been lost.
+    Lost,
 }
 
 #[derive(Debug)]
@@ -40,20 +58,38 @@ struct Waiting {
     exchange: Box<Exchange>,
     method: Method,
     start: Start,
-    /// Stands for a request whose head was lost.
-    lost: bool,
+    /// Requests may have been lost before this one.
+    after_lost: bool,
+    /// Where the response starts.
+    response_sequence: u32,
     request_over: bool,
     answered: bool,
     response_over: bool,
 }
 
 impl Pairing {
+    /// Of a connection that was joined in the middle.
+    pub(super) fn joined() -> Self {
+        Self { waiting: VecDeque::new(), buffered: 0, order: Order::Joined, request_lost: false, pipelined: false, response_end: None }
+    }
+
+    /// Of a connection that was seen to begin.
+    pub(super) fn opened() -> Self {
+        Self { order: Order::Known, ..Self::joined() }
+    }
+
     /// A request's head.
     pub(super) fn request(&mut self, ends: Ends, head: Head, method: Method, start: &Start, flags: Flags, out: &mut Vec<Exchange>) {
         if self.waiting.len() == MAX_WAITING {
             self.pass_over(Flags::GAP, out);
         }
+        let before = self.waiting.back().filter(|last| last.exchange.request.is_some() && !last.start.guessed);
+        let is_early = before.is_some_and(|last| last.start.acknowledgement == start.acknowledgement)
+            || self.response_end.is_some_and(|end| is_after(end, start.acknowledgement));
+        self.pipelined |= is_early && !start.guessed;
         let mut waiting = Waiting::new(ends, method, *start, flags);
+        waiting.after_lost = std::mem::take(&mut self.request_lost);
+        self.buffered += head.size();
         waiting.exchange.request = Some(head);
         waiting.exchange.request_first_ns = Some(start.time_ns);
         waiting.exchange.request_bytes = Some(0);
@@ -66,31 +102,69 @@ impl Pairing {
         while self.waiting.front().is_some_and(|first| first.answered) {
             self.pass_over(Flags::default(), out);
         }
-        if let Some(lost_at) = self.lost_response.take() {
-            self.pass_over_lost(lost_at, out);
+        if start.guessed && self.order == Order::Known || self.waiting.front().is_some_and(|first| first.after_lost) {
+            self.order = Order::Lost;
         }
-        match self.waiting.front_mut() {
-            Some(first) if is_after(start.acknowledgement, first.start.sequence) => {
-                first.answered = true;
-                if first.lost {
-                    first.exchange.flags |= Flags::GAP;
-                }
-            }
-            _ => {
-                self.orphan_acknowledged = Some(start.acknowledgement);
-                let mut orphan = Waiting::new(ends, Method::Unknown, *start, Flags::default());
-                orphan.answered = true;
-                orphan.request_over = true;
-                self.waiting.push_front(orphan);
-            }
+        if self.find(start, out) {
+            self.order = Order::Known;
+        } else {
+            let flags = if self.order == Order::Lost { Flags::GAP } else { Flags::default() };
+            let mut orphan = Waiting::new(ends, Method::Unknown, *start, flags);
+            orphan.request_over = true;
+            self.waiting.push_front(orphan);
         }
-        self.waiting.front().map_or(Method::Unknown, |first| first.method)
+        let Some(first) = self.waiting.front_mut() else { return Method::Unknown };
+        first.answered = true;
+        first.method
+    }
+
+    /// Whether a response that starts here answers a request that waits for one: then that is the first one now.
+    fn find(&mut self, start: &Start, out: &mut Vec<Exchange>) -> bool {
+        if self.order == Order::Known {
+            self.pipelined |= self.waiting.get(1).is_some_and(|second| !is_after(second.start.acknowledgement, start.sequence));
+            return self.waiting.front().is_some_and(|first| first.may_get(start));
+        }
+        if self.pipelined {
+            while self.waiting.front().is_some_and(|first| first.may_get(start)) {
+                self.pass_over(Flags::GAP, out);
+            }
+            return false;
+        }
+        let Some(found) = self.waiting.iter().position(|waiting| waiting.expects(start)) else {
+            return false;
+        };
+        for _ in 0..found {
+            self.pass_over(Flags::GAP, out);
+        }
+        true
+    }
+
+    /// Whether the place tells that the answer to a request starts here.
+    pub(super) fn expects(&self, start: &Start) -> bool {
+        !self.pipelined && self.waiting.iter().any(|waiting| waiting.expects(start))
+    }
+
+    /// Whether the client sends requests before it has the answers to those before.
+    pub(super) fn is_pipelined(&self) -> bool {
+        self.pipelined
+    }
+
+    /// Whether the connection was joined in the middle, and nothing was lost since.
+    pub(super) fn is_joined(&self) -> bool {
+        self.order == Order::Joined && !self.request_lost
+    }
+
+    /// Whether the order of requests and responses tells which belong together.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.order == Order::Known && self.waiting.iter().all(|waiting| !waiting.after_lost)
     }
 
     /// The head of the response that [`Pairing::answer`] placed.
     pub(super) fn response(&mut self, head: Head, start: &Start, flags: Flags) {
         if let Some(first) = self.waiting.front_mut() {
+            self.buffered += head.size();
             first.exchange.response = Some(head);
+            first.response_sequence = start.sequence;
             first.exchange.response_first_ns = Some(start.time_ns);
             first.exchange.response_bytes = Some(0);
             first.exchange.flags |= flags;
@@ -142,35 +216,37 @@ impl Pairing {
 
     /// The current response is over.
     pub(super) fn response_end(&mut self, flags: Flags, out: &mut Vec<Exchange>) {
-        if let Some(first) = self.answering() {
+        if let Some(first) = self.waiting.front_mut().filter(|first| first.is_answering()) {
             first.exchange.flags |= flags;
             first.response_over = true;
             if flags.has(Flags::GAP) || flags.has(Flags::TRUNCATED) {
                 first.exchange.response_bytes = None;
                 first.exchange.response_last_ns = None;
+            } else if first.exchange.request.is_some() || !first.start.guessed {
+                let end = first.exchange.response_bytes.map(|bytes| first.response_sequence.wrapping_add(bytes as u32));
+                self.response_end = end;
+                let is_pair = first.exchange.request.is_some();
+                let mut later = self.waiting.iter().skip(1).filter(|later| is_pair && !later.start.guessed);
+                self.pipelined |= end.is_some_and(|end| later.any(|later| is_after(end, later.start.acknowledgement)));
             }
         }
         self.complete(out);
     }
 
-    /// At least one request head was lost, at `start`.
-    pub(super) fn lost_request(&mut self, ends: Ends, start: Start) {
-        if self.orphan_acknowledged.take().is_some_and(|acknowledged| is_after(acknowledged, start.sequence)) {
-            // Its response came before, and found no request.
-            return;
-        }
-        if self.waiting.back().is_none_or(|last| !last.lost) && self.waiting.len() < MAX_WAITING {
-            let mut marker = Waiting::new(ends, Method::Unknown, start, Flags::GAP);
-            marker.lost = true;
-            marker.request_over = true;
-            self.waiting.push_back(marker);
-        }
+    /// Requests may have been lost.
+    pub(super) fn lose_request(&mut self) {
+        self.request_lost = true;
     }
 
-    /// At least one response head was lost, at the byte at `sequence`.
-    pub(super) fn lost_response(&mut self, sequence: u32) {
-        if self.lost_response.is_none() {
-            self.lost_response = Some(sequence);
+    /// Responses may have been lost.
+    pub(super) fn lose_response(&mut self) {
+        self.order = Order::Lost;
+    }
+
+    /// No response comes any more. A request whose response is over may still be under way.
+    pub(super) fn finish_responses(&mut self, flags: Flags, out: &mut Vec<Exchange>) {
+        while self.waiting.front().is_some_and(|first| !first.response_over) {
+            self.pass_over(flags, out);
         }
     }
 
@@ -179,7 +255,11 @@ impl Pairing {
         while !self.waiting.is_empty() {
             self.pass_over(flags, out);
         }
-        self.lost_response = None;
+    }
+
+    /// Bytes kept for exchanges that are not complete.
+    pub(super) fn buffered(&self) -> usize {
+        self.buffered
     }
 
     /// Whether requests wait for their response.
@@ -192,11 +272,12 @@ impl Pairing {
     }
 
     fn answering(&mut self) -> Option<&mut Waiting> {
-        self.waiting.front_mut().filter(|first| first.answered && !first.response_over)
+        self.waiting.front_mut().filter(|first| first.is_answering())
     }
 
     fn complete(&mut self, out: &mut Vec<Exchange>) {
         while let Some(first) = self.waiting.pop_front_if(|first| first.response_over && first.request_over) {
+            self.buffered -= first.size();
             out.push(*first.exchange);
         }
     }
@@ -204,9 +285,7 @@ impl Pairing {
     /// The first one will not get (more of) its response.
     fn pass_over(&mut self, flags: Flags, out: &mut Vec<Exchange>) {
         let Some(mut first) = self.waiting.pop_front() else { return };
-        if first.lost && !first.answered {
-            return;
-        }
+        self.buffered -= first.size();
         if !(first.response_over && first.request_over) {
             first.exchange.flags |= flags;
             if !first.response_over {
@@ -214,22 +293,6 @@ impl Pairing {
             }
         }
         out.push(*first.exchange);
-    }
-
-    /// After a gap in the responses: the first request's response was in it. So was that of each further request, as long
-    /// as the client had seen bytes after the gap's start when it sent the one after.
-    fn pass_over_lost(&mut self, lost_at: u32, out: &mut Vec<Exchange>) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        self.pass_over(Flags::GAP, out);
-        while self.waiting.len() > 1 && self.waiting.get(1).is_some_and(|second| is_after(second.start.acknowledgement, lost_at)) {
-            let first_is_later = self.waiting.front().is_some_and(|first| is_after(first.start.acknowledgement, lost_at));
-            if first_is_later {
-                return;
-            }
-            self.pass_over(Flags::GAP, out);
-        }
     }
 }
 
@@ -248,7 +311,41 @@ impl Waiting {
             response_bytes: None,
             flags,
         });
-        Self { exchange, method, start, lost: false, request_over: false, answered: false, response_over: false }
+        Self {
+            exchange,
+            method,
+            start,
+            after_lost: false,
+            response_sequence: start.sequence,
+            request_over: false,
+            answered: false,
+            response_over: false,
+        }
+    }
+}
+
+impl Waiting {
+    /// Bytes that the heads keep.
+    fn size(&self) -> usize {
+        let Exchange { request, response, .. } = &*self.exchange;
+        request.as_ref().map_or(0, Head::size) + response.as_ref().map_or(0, Head::size)
+    }
+
+    fn is_answering(&self) -> bool {
+        self.answered && !self.response_over
+    }
+
+    /// Whether a response that starts here may answer this request: the server had seen the request, and the client had
+    /// not seen the response.
+    fn may_get(&self, response: &Start) -> bool {
+        !self.answered
+            && is_after(response.acknowledgement, self.start.sequence)
+            && !is_after(self.start.acknowledgement, response.sequence)
+    }
+
+    /// Whether it does, of a client that waits for each answer.
+    fn expects(&self, response: &Start) -> bool {
+        self.may_get(response) && self.start.acknowledgement == response.sequence
     }
 }
 
