@@ -585,10 +585,11 @@ fn response_body(this: &mut Direction, requests: &Direction) -> Body {
     if scan.has(fact::UNPROVEN) {
         return Body::Unproven;
     }
-    match scan.status {
-        101 => return Body::Tunnel,
-        100..=199 => return Body::Length(0),
-        _ => {}
+    if matches!(scan.status, 100 | 102..=199) {
+        return Body::Length(0);
+    }
+    if requests.phase == phase::DESYNC {
+        return Body::Unproven;
     }
     if requests.phase == phase::DESYNC {
         return Body::Unproven;
@@ -605,6 +606,7 @@ fn response_body(this: &mut Direction, requests: &Direction) -> Body {
     let method = requests.bodyless >> (2 * (number % method::REMEMBERED)) & 3;
     match (method, scan.status) {
         (_, 204 | 304) | (method::HEAD, _) => Body::Length(0),
+        (_, 101) => Body::Tunnel,
         (method::CONNECT, 200..=299) => Body::Tunnel,
         (method::UNKNOWN, _) => Body::Unproven,
         _ => framed(&scan, Body::Close),
@@ -735,13 +737,15 @@ fn proxy_v1(window: &Window, end: u32) -> Start {
 #[inline(always)]
 fn token(window: &Window, end: u32, remaining: u32) -> Start {
     let word = window.word(0);
-    if has_control(word, end) {
+    let space = window.find(b' ', 0, end);
+    // Only what would be the method tells text from other things: what follows it may hold any byte.
+    let method_end = if space < end { space } else { end };
+    if has_control(word, method_end) {
         return Start::Binary;
     }
     if !is_token(word as u8) {
         return Start::Text;
     }
-    let space = window.find(b' ', 0, end);
     // Cut by the end of the segment: all of it may be the start of a method, or of "HTTP/1.".
     let cut = end == remaining && end < REACH;
     if space != NOT_FOUND || cut { Start::Head } else { Start::Text }

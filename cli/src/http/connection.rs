@@ -135,9 +135,9 @@ impl Connection {
         self.pairing.is_idle()
     }
 
-    /// Bytes kept for this connection's streams and heads.
+    /// Bytes kept for this connection's streams, heads and open exchanges.
     pub(super) fn buffered(&self) -> usize {
-        self.halves.iter().map(|half| half.stream.held_bytes() + half.messages.buffered()).sum()
+        self.pairing.buffered() + self.halves.iter().map(|half| half.stream.held_bytes() + half.messages.buffered()).sum::<usize>()
     }
 
     /// Nothing more comes: what is open becomes rows.

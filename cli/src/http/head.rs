@@ -195,6 +195,11 @@ impl Head {
         self.text.get(text?.start as usize..text?.end as usize)
     }
 
+    /// Bytes that it keeps.
+    pub(super) fn size(&self) -> usize {
+        self.text.capacity() + self.columns.capacity() * size_of::<Option<Text>>() + self.elements.capacity() * size_of::<Stored>()
+    }
+
     /// Method of a request.
     pub fn method(&self) -> Option<&[u8]> {
         self.text(self.method)

@@ -31,6 +31,8 @@ pub(super) struct Ends {
 pub(super) struct Pairing {
     /// In the order of the requests. The first one may be in the middle of its response.
     waiting: VecDeque<Waiting>,
+    /// Bytes that the heads of these keep.
+    buffered: usize,
     order: Order,
     /// Requests may have been lost after the last one that waits.
     request_lost: bool,
@@ -68,7 +70,7 @@ struct Waiting {
 impl Pairing {
     /// Of a connection that was joined in the middle.
     pub(super) fn joined() -> Self {
-        Self { waiting: VecDeque::new(), order: Order::Joined, request_lost: false, pipelined: false, response_end: None }
+        Self { waiting: VecDeque::new(), buffered: 0, order: Order::Joined, request_lost: false, pipelined: false, response_end: None }
     }
 
     /// Of a connection that was seen to begin.
@@ -87,6 +89,7 @@ impl Pairing {
         self.pipelined |= is_early && !start.guessed;
         let mut waiting = Waiting::new(ends, method, *start, flags);
         waiting.after_lost = std::mem::take(&mut self.request_lost);
+        self.buffered += head.size();
         waiting.exchange.request = Some(head);
         waiting.exchange.request_first_ns = Some(start.time_ns);
         waiting.exchange.request_bytes = Some(0);
@@ -159,6 +162,7 @@ impl Pairing {
     /// The head of the response that [`Pairing::answer`] placed.
     pub(super) fn response(&mut self, head: Head, start: &Start, flags: Flags) {
         if let Some(first) = self.waiting.front_mut() {
+            self.buffered += head.size();
             first.exchange.response = Some(head);
             first.response_sequence = start.sequence;
             first.exchange.response_first_ns = Some(start.time_ns);
@@ -253,6 +257,11 @@ impl Pairing {
         }
     }
 
+    /// Bytes kept for exchanges that are not complete.
+    pub(super) fn buffered(&self) -> usize {
+        self.buffered
+    }
+
     /// Whether requests wait for their response.
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty()
@@ -268,13 +277,14 @@ impl Pairing {
 
     fn complete(&mut self, out: &mut Vec<Exchange>) {
         while self.waiting.front().is_some_and(|first| first.response_over && first.request_over) {
-            out.extend(self.waiting.pop_front().map(|first| *first.exchange));
+            self.pass_over(Flags::default(), out);
         }
     }
 
     /// The first one will not get (more of) its response.
     fn pass_over(&mut self, flags: Flags, out: &mut Vec<Exchange>) {
         let Some(mut first) = self.waiting.pop_front() else { return };
+        self.buffered -= first.size();
         if !(first.response_over && first.request_over) {
             first.exchange.flags |= flags;
             if !first.response_over {
@@ -314,6 +324,12 @@ impl Waiting {
 }
 
 impl Waiting {
+    /// Bytes that the heads keep.
+    fn size(&self) -> usize {
+        let Exchange { request, response, .. } = &*self.exchange;
+        request.as_ref().map_or(0, Head::size) + response.as_ref().map_or(0, Head::size)
+    }
+
     fn is_answering(&self) -> bool {
         self.answered && !self.response_over
     }

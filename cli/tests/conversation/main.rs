@@ -1,0 +1,336 @@
+//! Generated conversations with a known truth, through the kernel's walk and the streams, messages and pairs of user space,
+//! all on the host.
+//!
+//! `EHL_CASES` sets how many conversations each test makes up (or which: `40..41`); with `EHL_SHOW`, a failed test shows
+//! what was on the wire.
+
+mod found;
+mod garbage;
+mod generate;
+mod message;
+mod random;
+mod rows;
+mod show;
+mod tap;
+mod wire;
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ehl_probes_common::counter::Counter;
+use ehl_probes_common::record;
+
+use generate::{Conversation, Shape, conversation};
+use random::Random;
+use rows::{Row, from_packets, from_records};
+use tap::{Kernel, Loops, PORTS};
+use wire::{Cutting, Packet, Wire, reorder, repeat, wire};
+
+/// A conversation on the wire.
+struct Case {
+    conversation: Conversation,
+    wire: Wire,
+    cutting: Cutting,
+    shape: Shape,
+    with_syn: bool,
+}
+
+impl Case {
+    fn new(random: &mut Random) -> Self {
+        let pauses = random.percent(10);
+        Self::with(pauses, random)
+    }
+
+    fn with(pauses: bool, random: &mut Random) -> Self {
+        let odd = random.percent(40);
+        let cutting = random.pick(&[
+            Cutting::Bytes,
+            Cutting::Mss,
+            Cutting::Mss,
+            Cutting::Offload,
+            Cutting::UpTo(20),
+            Cutting::UpTo(3000),
+            Cutting::Wicked,
+            Cutting::Wicked,
+            Cutting::WholeHeads,
+        ]);
+        Self::of(cutting, odd, pauses, random)
+    }
+
+    fn of(cutting: Cutting, odd: bool, pauses: bool, random: &mut Random) -> Self {
+        let bytes = match cutting {
+            Cutting::Bytes | Cutting::UpTo(20) => random.pick(&[500, 2000, 5000]),
+            _ => random.pick(&[500, 2000, 20_000, 200_000]),
+        };
+        let depth = random.pick(&[1, 1, 2, 5]);
+        let shape = Shape { bytes, depth, odd, traps: random.percent(70), whole: cutting == Cutting::WholeHeads };
+        let conversation = conversation(shape, random);
+        // A client that does not wait for answers leaves no hint of how many are on their way.
+        let with_syn = depth > 1 || random.percent(70);
+        let wire = wire(&conversation, cutting, with_syn, pauses, random);
+        Self { conversation, wire, cutting, shape, with_syn }
+    }
+
+    fn truth(&self) -> Vec<Row> {
+        let mut rows: Vec<_> = self.conversation.truths.iter().enumerate().map(|(number, truth)| Row::true_to(number, truth)).collect();
+        rows.sort();
+        rows
+    }
+}
+
+/// What the kernel submits of these segments.
+fn submitted(packets: &[Packet], loops: Loops) -> (Kernel, Vec<Vec<u8>>) {
+    let mut kernel = Kernel::new(loops);
+    for packet in packets {
+        kernel.packet(packet);
+    }
+    let records = kernel.take_records();
+    show::records(&records);
+    (kernel, records)
+}
+
+#[test]
+fn tells_exactly_what_was_said_however_it_is_cut() {
+    check("in order", 400, |random| {
+        let case = Case::new(random);
+        show::case(&case);
+        show::packets(&case.wire.packets);
+        let (_, records) = submitted(&case.wire.packets, Loops::LONG);
+        same("kernel", &case.truth(), &from_records(&records))?;
+        same("raw", &case.truth(), &from_packets(&case.wire.packets))
+    });
+}
+
+#[test]
+fn keeps_plain_bodies_down() {
+    check("bodies", 200, |random| {
+        let case = Case::of(Cutting::WholeHeads, false, true, random);
+        show::case(&case);
+        show::packets(&case.wire.packets);
+        let (kernel, records) = submitted(&case.wire.packets, Loops::LONG);
+        let desynchronised = kernel.counted(Counter::Desynchronised);
+        if desynchronised > 0 {
+            return Err(format!("{desynchronised} directions fell out of step"));
+        }
+        for bytes in &records {
+            let (header, captured) = record::decode(bytes).expect("the kernel's own layout");
+            let from = usize::from(header.source_port == PORTS[1]);
+            let at = header.sequence.wrapping_sub(case.wire.first[from]) as usize;
+            let body = &case.conversation.streams[from].body;
+            if !captured.is_empty() && body[at..at + captured.len()].contains(&true) {
+                return Err(format!("body at {at} in {header:?}"));
+            }
+        }
+        same("kernel", &case.truth(), &from_records(&records))
+    });
+}
+
+#[test]
+fn is_not_shaken_by_reordering_and_repetition() {
+    check("disorder", 400, |random| {
+        let mut case = Case::with(false, random);
+        let mut packets = std::mem::take(&mut case.wire.packets);
+        // What waits for a late segment is bounded: a few of 64 KB are too much.
+        let percent = if case.cutting == Cutting::Offload { 0 } else { random.pick(&[0, 1, 5, 30]) };
+        reorder(&mut packets, percent, random);
+        let percent = random.pick(&[0, 1, 5, 30]);
+        let packets = repeat(packets, &case.conversation, percent, random);
+        show::case(&case);
+        show::packets(&packets);
+        let (_, records) = submitted(&packets, Loops::LONG);
+        same("kernel", &case.truth(), &from_records(&records))?;
+        same("raw", &case.truth(), &from_packets(&packets))
+    });
+}
+
+#[test]
+fn short_loops_of_old_kernels_cost_rows_but_never_wrong_ones() {
+    check("short loops", 200, |random| {
+        let case = Case::new(random);
+        show::case(&case);
+        show::packets(&case.wire.packets);
+        if case.shape.depth > 1 {
+            // Of a client that does not wait for answers, it has to be seen that it does not.
+            return Ok(());
+        }
+        let (_, records) = submitted(&case.wire.packets, Loops::SHORT);
+        plausible("kernel", &case, &from_records(&records))
+    });
+}
+
+#[test]
+fn lost_segments_cost_what_they_carried_and_no_more() {
+    check("lost segments", 400, |random| {
+        let mut case = Case::new(random);
+        let mut lost = Lost::default();
+        let packets = std::mem::take(&mut case.wire.packets);
+        let percent = random.pick(&[1, 1, 5, 20]);
+        let burst = random.pick(&[1, 3, 10]);
+        let mut left = 0;
+        let packets: Vec<_> = packets
+            .into_iter()
+            .filter(|packet| {
+                left = if random.percent(percent) { random.within(0..burst) + 1 } else { left };
+                let range = packet.offset..packet.offset.wrapping_add(packet.payload.len());
+                let is_lost = left > 0 && case.may_lose(packet.from, &range);
+                left = left.saturating_sub(1);
+                if is_lost {
+                    lost.push(packet.from, range);
+                }
+                !is_lost
+            })
+            .collect();
+        show::case(&case);
+        show::packets(&packets);
+        let (_, records) = submitted(&packets, Loops::LONG);
+        let found = from_records(&records);
+        plausible("kernel", &case, &found)?;
+        lost.elsewhere("kernel", &case, &found)?;
+        let found = from_packets(&packets);
+        plausible("raw", &case, &found)?;
+        lost.elsewhere("raw", &case, &found)
+    });
+}
+
+#[test]
+fn lost_records_cost_what_they_carried_and_no_more() {
+    check("lost records", 400, |random| {
+        let case = Case::new(random);
+        let mut lost = Lost::default();
+        show::case(&case);
+        show::packets(&case.wire.packets);
+        let (_, records) = submitted(&case.wire.packets, Loops::LONG);
+        let percent = random.pick(&[1, 1, 5, 20]);
+        let burst = random.pick(&[1, 3, 10]);
+        let mut left = 0;
+        let records: Vec<_> = records
+            .into_iter()
+            .filter(|bytes| {
+                left = if random.percent(percent) { random.within(0..burst) + 1 } else { left };
+                let (header, _) = record::decode(bytes).expect("the kernel's own layout");
+                let from = usize::from(header.source_port == PORTS[1]);
+                let at = header.sequence.wrapping_sub(case.wire.first[from]);
+                let at = if at == u32::MAX { usize::MAX } else { at as usize };
+                let range = at..at.wrapping_add(header.payload_len as usize);
+                let is_lost = left > 0 && case.may_lose(from, &range);
+                left = left.saturating_sub(1);
+                if is_lost {
+                    lost.push(from, range);
+                }
+                !is_lost
+            })
+            .collect();
+        show::records(&records);
+        let found = from_records(&records);
+        plausible("kernel", &case, &found)?;
+        lost.elsewhere("kernel", &case, &found)
+    });
+}
+
+impl Case {
+    /// Whether this may get lost. Of a client that does not wait for answers, it has to be seen that it does not.
+    fn may_lose(&self, from: usize, range: &Range<usize>) -> bool {
+        let truths = &self.conversation.truths;
+        let early = truths.get(1).or(truths.first()).map_or(0, |truth| truth.spans[from].end);
+        // Where a stream begins, and of a client ...
+        range.start != usize::MAX && (self.with_syn || range.start > 0) && (self.shape.depth == 1 || range.start >= early)
+    }
+}
+
+/// What was not seen, by stream.
+#[derive(Default)]
+struct Lost([Vec<Range<usize>>; 2]);
+
+impl Lost {
+    fn push(&mut self, from: usize, range: Range<usize>) {
+        // A flag alone counts as a byte; that of a SYN stands before the first one.
+        let start = if range.start == usize::MAX { 0 } else { range.start };
+        self.0[from].push(start..range.end.max(start + 1));
+    }
+
+    /// Exchanges that were seen whole, after one that was, are told: of a client that waits for each answer, where nothing is
+    /// odd and no body looks like a message.
+    fn elsewhere(&self, what: &str, case: &Case, found: &[Row]) -> Result<(), String> {
+        if case.shape.depth > 1 || case.shape.traps || case.shape.odd {
+            return Ok(());
+        }
+        let truths = &case.conversation.truths;
+        let mut before_is_whole = true;
+        for (number, truth) in truths.iter().enumerate() {
+            let is_whole = [0, 1].iter().all(|from| {
+                let begin = if number == 0 { 0 } else { truths[number - 1].spans[*from].end };
+                let end = if number + 1 == truths.len() { usize::MAX } else { truth.spans[*from].end };
+                self.0[*from].iter().all(|lost| lost.end <= begin || lost.start >= end)
+            });
+            let row = Row::true_to(number, truth);
+            if before_is_whole && is_whole && !found.contains(&row) {
+                return Err(format!("{what}\n  not told: {row:?}\n  lost: {:?}\n  told: {found:?}", self.0));
+            }
+            before_is_whole = is_whole;
+        }
+        Ok(())
+    }
+}
+
+/// Half an exchange may be told, but no wrong one.
+fn plausible(what: &str, case: &Case, found: &[Row]) -> Result<(), String> {
+    for row in found {
+        let by_path = row.path.as_deref().and_then(|path| path.strip_prefix("/n/")?.parse::<usize>().ok());
+        let by_answer = row.answer.as_deref().and_then(|answer| answer.parse::<usize>().ok());
+        let is_trap = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains("trap"));
+        let is_true = match (by_path, by_answer) {
+            (Some(request), Some(response)) => request == response,
+            // Body that was taken for a head, alone.
+            (Some(_), None) => !is_trap(&row.answer),
+            (None, Some(_)) => !is_trap(&row.path),
+            (None, None) => true,
+        };
+        // Lost in a body, one may take the end of it for the start of a head, or a field for one. It stays half a row.
+        let is_half = by_path.is_none() || by_answer.is_none();
+        let may_be_odd = is_half && (case.shape.traps || case.shape.depth > 1);
+        let truth = |number: Option<usize>| number.map(|number| Row::true_to(number, &case.conversation.truths[number]));
+        let method = truth(by_path).is_none_or(|truth| truth.method == row.method);
+        let status = truth(by_answer).is_none_or(|truth| truth.status == row.status);
+        if !(is_true && (may_be_odd || method && status)) {
+            return Err(format!("{what}\n  told: {row:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Runs the cases, and reports the failed one with the fewest segments.
+fn check(name: &str, cases: u64, run: impl Fn(&mut Random) -> Result<(), String>) {
+    let mut failed: Vec<(u64, String)> = Vec::new();
+    let cases = wanted(cases);
+    for case in cases.clone() {
+        let result = catch_unwind(AssertUnwindSafe(|| run(&mut Random::new(case)))).unwrap_or_else(|_| Err("panicked".to_owned()));
+        if let Err(why) = result {
+            failed.push((case, why));
+        }
+    }
+    failed.sort_by_key(|(_, why)| why.len());
+    if let Some((case, why)) = failed.first() {
+        let numbers: Vec<_> = failed.iter().map(|(case, _)| case).take(20).collect();
+        panic!("{name}: {} of {cases:?} failed: {numbers:?}\nEHL_CASES={case}..{}: {why}", failed.len(), case + 1);
+    }
+}
+
+fn wanted(cases: u64) -> Range<u64> {
+    let number = |text: &str| text.parse().expect("EHL_CASES is a number, or two with .. between");
+    match std::env::var("EHL_CASES") {
+        Err(_) => 0..cases,
+        Ok(text) => match text.split_once("..") {
+            Some((from, to)) => number(from)..number(to),
+            None => 0..number(&text),
+        },
+    }
+}
+
+fn same(what: &str, expected: &[Row], found: &[Row]) -> Result<(), String> {
+    if expected == found {
+        return Ok(());
+    }
+    let missing: Vec<_> = expected.iter().filter(|row| !found.contains(row)).collect();
+    let extra: Vec<_> = found.iter().filter(|row| !expected.contains(row)).collect();
+    Err(format!("{what}\n  not told: {missing:?}\n  told instead: {extra:?}"))
+}

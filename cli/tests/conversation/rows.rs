@@ -1,0 +1,120 @@
+//! What ehl makes of segments: exchanges as rows.
+
+use std::fmt;
+
+use ehl::http::exchange::Exchange;
+use ehl::http::head::{Direction, Wanted};
+use ehl::http::redact::{Mode, Redactor};
+use ehl::http::tracker::Tracker;
+use ehl::source::ring;
+use ehl::stream::{Endpoint, Origin, Part, Segment};
+use ehl_probes_common::record::tcp_flag;
+
+use crate::generate::Truth;
+use crate::tap::{PORTS, address};
+use crate::wire::Packet;
+
+/// An exchange as it was reported. `answer` is the number that the response carries.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Row {
+    pub(crate) path: Option<String>,
+    pub(crate) answer: Option<String>,
+    pub(crate) method: Option<String>,
+    pub(crate) status: Option<u16>,
+    pub(crate) request_bytes: Option<u64>,
+    pub(crate) response_bytes: Option<u64>,
+    pub(crate) flags: Vec<&'static str>,
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, answer, method, status, request_bytes, response_bytes, flags } = self;
+        let text = |text: &Option<String>| text.clone().unwrap_or("?".to_owned());
+        write!(
+            f,
+            "{} {} -> {status:?} answer {}, {request_bytes:?} {response_bytes:?} bytes {flags:?}",
+            text(method),
+            text(path),
+            text(answer)
+        )
+    }
+}
+
+impl Row {
+    fn of(exchange: &Exchange) -> Self {
+        let text = |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let (request, response) = (exchange.request.as_ref(), exchange.response.as_ref());
+        // What is odd about the heads themselves is not the matter here.
+        let odd = ["folded", "te-and-cl", "bad-length", "bare-lf", "malformed"];
+        Self {
+            path: text(request.and_then(|head| head.path())),
+            answer: text(response.and_then(|head| head.column(0))),
+            method: text(request.and_then(|head| head.method())),
+            status: response.and_then(|head| head.status),
+            request_bytes: exchange.request_bytes,
+            response_bytes: exchange.response_bytes,
+            flags: exchange.flags.names().into_iter().filter(|name| !odd.contains(name)).collect(),
+        }
+    }
+
+    /// What is to be reported of an exchange that was seen whole.
+    pub(crate) fn true_to(number: usize, truth: &Truth) -> Self {
+        Self {
+            path: Some(truth.path.clone()),
+            answer: Some(number.to_string()),
+            method: Some(truth.method.to_owned()),
+            status: Some(truth.status),
+            request_bytes: Some(truth.request_bytes),
+            response_bytes: Some(truth.response_bytes),
+            flags: Vec::new(),
+        }
+    }
+}
+
+pub(crate) fn tracker() -> Tracker {
+    let columns = vec![(Some(Direction::Response), "x-answer".to_owned())];
+    Tracker::new(Wanted { columns, all: false }, Redactor::new(Mode::Off, [0, 0]))
+}
+
+/// From what the kernel submitted.
+pub(crate) fn from_records(records: &[Vec<u8>]) -> Vec<Row> {
+    let mut tracker = tracker();
+    let mut rows = Vec::new();
+    for record in records {
+        let segment = ring::decode(record, 0).expect("the kernel's own layout");
+        tracker.segment(&segment, &mut |exchange| rows.push(Row::of(exchange)));
+    }
+    tracker.finish(&mut |exchange| rows.push(Row::of(exchange)));
+    rows.sort();
+    rows
+}
+
+/// From the segments themselves, as a capture file has them: nothing is proven.
+pub(crate) fn from_packets(packets: &[Packet]) -> Vec<Row> {
+    let mut tracker = tracker();
+    let mut rows = Vec::new();
+    let mut each = |exchange: &Exchange| rows.push(Row::of(exchange));
+    let ends = [0, 1].map(|end| Endpoint { address: address(end).bytes(), port: PORTS[end] });
+    for packet in packets {
+        let part = Part {
+            time_ns: packet.time_ns,
+            sequence: packet.sequence,
+            acknowledgement: packet.acknowledgement,
+            tcp_flags: packet.flags,
+            covered: packet.payload.len() as u32,
+            captured: &packet.payload,
+            proven: 0,
+            handover: None,
+        };
+        let segment = Segment { source: ends[packet.from], destination: ends[1 - packet.from], origin: Origin::Unknown, part };
+        tracker.segment(&segment, &mut each);
+        if !packet.payload.is_empty() && packet.flags & (tcp_flag::FIN | tcp_flag::RST) != 0 {
+            let sequence = packet.sequence.wrapping_add(packet.payload.len() as u32);
+            let part = Part { sequence, covered: 0, captured: b"", ..part };
+            tracker.segment(&Segment { part, ..segment }, &mut each);
+        }
+    }
+    tracker.finish(&mut each);
+    rows.sort();
+    rows
+}
