@@ -256,11 +256,11 @@ impl Messages {
             return 0;
         }
         let start = partial.start;
-        if partial.bytes.is_empty() {
-            if let Some(end) = head_end(captured, 0) {
-                self.head(&captured[..end], &start, part.time_ns, sink);
-                return end;
-            }
+        if partial.bytes.is_empty()
+            && let Some(end) = head_end(captured, 0)
+        {
+            self.head(&captured[..end], &start, part.time_ns, sink);
+            return end;
         }
         let before = partial.bytes.len();
         partial.bytes.extend_from_slice(captured);
