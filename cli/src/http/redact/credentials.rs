@@ -48,11 +48,18 @@ impl Scan<'_, '_> {
     }
 }
 
-/// Where the credentials begin in `bearer.abc` and `Bearer/abc`.
+/// Where the credentials begin in `bearer.abc`, `Bearer/abc` and `bearer-abc1`; `bearer-token` is a word.
 fn joined_bearer(run: &[u8]) -> Option<usize> {
     const WORD: &[u8] = b"bearer";
-    let joined = run.len() > WORD.len() + 1 && run[..WORD.len()].eq_ignore_ascii_case(WORD) && matches!(run[WORD.len()], b'.' | b'/');
-    joined.then_some(WORD.len() + 1)
+    if run.len() < WORD.len() + 2 || !run[..WORD.len()].eq_ignore_ascii_case(WORD) {
+        return None;
+    }
+    let is_joined = match run[WORD.len()] {
+        b'.' | b'/' => true,
+        b'-' | b'_' => run.iter().any(u8::is_ascii_digit),
+        _ => false,
+    };
+    is_joined.then_some(WORD.len() + 1)
 }
 
 /// "The bearer token is missing".

@@ -10,15 +10,17 @@ pub(super) fn mask(name: &[u8], out: &mut Vec<u8>) -> bool {
     if whole(name, out) {
         return true;
     }
+    if pieces(name).all(|(word, _)| is_word(word)) {
+        return false;
+    }
     let mut announced = false;
     let mut hidden = false;
     let mut shown = Vec::new();
-    for piece in name.split_inclusive(|byte| !byte.is_ascii_alphanumeric()) {
-        let word = &piece[..piece.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count()];
+    for (word, separator) in pieces(name) {
         let hides = if announced { !is_word(word) } else { holds_more(word) };
         hidden |= hides;
         shown.extend_from_slice(if hides { STARS } else { word });
-        shown.extend_from_slice(&piece[word.len()..]);
+        shown.extend_from_slice(separator);
         announced |= hides || names::field(word).is_secret();
     }
     if hidden {
@@ -26,6 +28,14 @@ pub(super) fn mask(name: &[u8], out: &mut Vec<u8>) -> bool {
         out.extend_from_slice(&shown);
     }
     hidden
+}
+
+/// Words, each with what parts it from the next.
+fn pieces(name: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    name.split_inclusive(|byte| !byte.is_ascii_alphanumeric()).map(|piece| match piece.split_last() {
+        Some((last, word)) if !last.is_ascii_alphanumeric() => (word, &piece[word.len()..]),
+        _ => (piece, &piece[piece.len()..]),
+    })
 }
 
 /// Letters that read as a word, a short number, or what is both in names: `v2`, `sha256`, `ec2`, `x509`.

@@ -82,6 +82,12 @@ fn hostile_values_take_linear_time() {
         "a%3Db=",
         "token/a",
         "bearer.",
+        "/token:",
+        "/tokens/a:",
+        "name=token&",
+        "password|",
+        "http://a:b@",
+        "%u003D",
         "-----BEGIN ",
     ] {
         let value = pattern.repeat(LEN / pattern.len());

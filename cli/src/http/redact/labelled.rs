@@ -45,6 +45,17 @@ impl Scan<'_, '_> {
         }
     }
 
+    /// `/token:abc` is a label and its secret, `/v1/tokens:count` a method. Returns where to go on behind the colon.
+    pub(super) fn labelled_tail(&mut self, from: usize, colon: usize) -> usize {
+        let label = Label::of(&self.bytes[from..colon]).filter(|label| *label != Label::Collection);
+        let end = label.map_or(colon, |_| self.segment_end(colon + 1));
+        if label.is_some_and(|label| end > colon + 1 && !self.may_show(label, &self.bytes[colon + 1..end])) {
+            self.mask.hide(colon + 1, end);
+            return end;
+        }
+        colon + 1
+    }
+
     fn segment_end(&self, from: usize) -> usize {
         let encoding = self.mask.encoding(from - 1);
         let ends = |at: usize| {
@@ -65,9 +76,9 @@ impl Scan<'_, '_> {
             || Label::of(segment).is_some()
             || match label {
                 // In prose a slash also parts alternatives, and a product from its version.
-                Label::Secret => !self.in_path && is_version(segment),
+                Label::Secret => (!self.in_path && is_version(segment)) || is_page(segment),
                 Label::Deed | Label::Fading => !self.in_path || is_word(segment),
-                Label::Collection => !self.in_path || is_word(segment) || is_id(segment),
+                Label::Collection => !self.in_path || segment.split(|byte| *byte == b':').all(|part| is_word(part) || is_id(part)),
             }
     }
 }
@@ -167,6 +178,11 @@ fn may_be_label(segment: &[u8]) -> bool {
     let Some(last) = letters.last_chunk::<3>() else {
         return letters.eq_ignore_ascii_case(b"pw");
     };
+    const RARE: [&[u8]; 6] = [b"session", b"assertion", b"verification", b"activation", b"confirmation", b"invitation"];
+    let ends_with = |word: &[u8]| letters.len() >= word.len() && letters[letters.len() - word.len()..].eq_ignore_ascii_case(word);
+    if last.eq_ignore_ascii_case(b"ion") {
+        return RARE.iter().any(|word| ends_with(word));
+    }
     matches!(
         &last.map(|byte| byte.to_ascii_lowercase()),
         b"ord"
@@ -184,7 +200,6 @@ fn may_be_label(segment: &[u8]) -> bool {
             | b"ure"
             | b"sig"
             | b"ial"
-            | b"ion"
             | b"nid"
             | b"sid"
             | b"srf"
@@ -205,9 +220,17 @@ fn may_be_label(segment: &[u8]) -> bool {
 
 /// Small letters that read as words, with the ending of a page or not.
 fn is_word(text: &[u8]) -> bool {
-    const PAGES: [&[u8]; 6] = [b".html", b".htm", b".php", b".js", b".css", b".json"];
-    let text = PAGES.iter().find_map(|page| text.strip_suffix(*page)).unwrap_or(text);
+    let text = &text[..text.len() - page_ending(text)];
     text.iter().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_')) && !holds_secret(text)
+}
+
+fn is_page(text: &[u8]) -> bool {
+    page_ending(text) > 0 && is_word(text)
+}
+
+fn page_ending(text: &[u8]) -> usize {
+    const PAGES: [&[u8]; 6] = [b".html", b".htm", b".php", b".js", b".css", b".json"];
+    PAGES.iter().find(|page| text.ends_with(page)).map_or(0, |page| page.len())
 }
 
 /// A row's number, or a UUID.

@@ -122,7 +122,7 @@ fn what_is_said_about_a_secret_is_shown_only_if_it_reads_so() {
 fn numbers_and_plurals_do_not_make_another_word() {
     for name in "X-PIN X-Pins X-Pwd1 X-Auth2 X-Key1 X-Keys X-Encryption-Keys X-Authn X-Authz X-Sess X-Hmac X-Hmac-256 X-Login-Ticket \
         X-Passphrase X-Passcode X-Passwords X-Bearer X-Secrets X-Creds X-Sigs X-Otps X-Pass2 X-OAuth2 X-UserPwd db-pw dbpw1 \
-        X-Api-Keys X-Access-Token2 X-Passwort X-2fa X-Macaroon X-Mnemonic Jenkins-Crumb X-Activation-Code"
+        X-Api-Keys X-Access-Token2 X-Passwort X-2fa X-Macaroon X-Mnemonic X-Seed-Phrase X-Pincode X-My-Tok Jenkins-Crumb X-Activation-Code"
         .split(' ')
     {
         assert_hidden_in_field(name, SECRET);
@@ -228,6 +228,16 @@ fn free_text_hides_what_follows_a_secret_word() {
         "bearer, hunter2",
         "Bearer/hunter2",
         "bob:a?hunter2@h.example",
+        "password -> hunter2",
+        "password|hunter2",
+        "password(hunter2)",
+        "my password is: hunter2",
+        "bearer-hunter2",
+        "{\"name\":\"password\",\"value\":\"hunter2\"}",
+        "{\"key\": \"password\", \"value\": \"hunter2\"}",
+        "name=password&value=hunter2",
+        "<input name=\"password\" value=\"hunter2\">",
+        "token%u003Dhunter2",
     ] {
         assert_hidden_in_field("X-Debug", value);
         assert_hidden_in_field("User-Agent", value);
@@ -278,6 +288,8 @@ fn the_segment_behind_one_that_names_a_secret_is_hidden() {
         "/token/a%2Fhunter2",
         "/token/hunter2:x",
         "/session/hunter2/element",
+        "/token:hunter2",
+        "/x/password:hunter2/y",
     ] {
         assert_hidden_in_target(value);
     }

@@ -165,7 +165,10 @@ fn by_ending(name: &FoldedName) -> Option<Kind> {
         let benign = BENIGN_KEYS.split(' ').any(|benign| which.ends_with(benign.as_bytes()));
         return (!benign).then_some(Kind::Secret);
     }
-    if matches!(words::without_number(name.last_word()), b"code" | b"codes") || letters.ends_with(b"authcode") {
+    if matches!(words::without_number(name.last_word()), b"code" | b"codes")
+        || letters.ends_with(b"authcode")
+        || letters.ends_with(b"pincode")
+    {
         let which = letters.strip_suffix(b"code")?;
         let secret = SECRET_CODES.split(' ').any(|secret| which.ends_with(secret.as_bytes()));
         return secret.then_some(Kind::Secret);
@@ -206,6 +209,7 @@ pub(super) fn is_key(name: &[u8]) -> bool {
 pub(super) fn is_count(value: &[u8]) -> bool {
     const MAX_LEN: usize = 48;
     const MAX_DIGITS: usize = 16;
+    let value = value.strip_suffix(b" UTC").unwrap_or(value);
     value.len() <= MAX_LEN
         && value.split(|byte| !byte.is_ascii_digit()).all(|digits| digits.len() <= MAX_DIGITS)
         && value.first().is_some_and(u8::is_ascii_digit)
@@ -314,7 +318,7 @@ mod tests {
 
     #[test]
     fn counts_are_numbers_durations_and_times() {
-        for value in ["0", "149984", "6m0s", "2024-01-01T00:00:00Z", "150000, 150000;w=60", "1.5"] {
+        for value in ["0", "149984", "6m0s", "2024-01-01T00:00:00Z", "150000, 150000;w=60", "1.5", "2026-01-01 00:00:00 UTC"] {
             assert!(is_count(value.as_bytes()), "{value}");
         }
         for value in ["", "abc", "1a2b3c", "s6", "48151623421234567"] {

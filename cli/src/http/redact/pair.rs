@@ -41,12 +41,14 @@ impl Scan<'_, '_> {
             self.restart_chunk(at + 1);
         }
         let (from, to) = self.name_before(at);
-        // `/v1/tokens:count` is a method, `https://` a scheme.
-        if to == from || colon && (self.in_path || self.bytes[at + 1..].starts_with(b"//")) {
+        if to == from || colon && self.bytes[at + 1..].starts_with(b"//") {
             return at + 1;
         }
+        if colon && self.in_path {
+            return self.labelled_tail(from, at);
+        }
         self.key = Some((from, to));
-        let kind = names::parameter(&self.bytes[from..to]);
+        let kind = self.kind(from, to, at);
         let harmless = match kind {
             Kind::Plain => true,
             Kind::Login => !login::holds_password(self.word_after(at + 1)),
@@ -63,6 +65,22 @@ impl Scan<'_, '_> {
         }
         self.restart_chunk(found.next);
         found.next
+    }
+
+    /// What the name says, or the pair before: `{"name": "password", "value": "abc"}`.
+    fn kind(&mut self, from: usize, to: usize, at: usize) -> Kind {
+        const NAMES: [&[u8]; 6] = [b"name", b"key", b"field", b"header", b"param", b"parameter"];
+        const VALUES: [&[u8]; 4] = [b"value", b"val", b"content", b"data"];
+        let name = &self.bytes[from..to];
+        let is_one_of = |list: &[&[u8]]| list.iter().any(|known| name.eq_ignore_ascii_case(known));
+        if self.value_follows && is_one_of(&VALUES) {
+            self.value_follows = false;
+            return Kind::Secret;
+        }
+        if is_one_of(&NAMES) {
+            self.value_follows = names::parameter(self.word_after(at + 1)).is_secret();
+        }
+        names::parameter(name)
     }
 
     /// `sig1=("@method")` in `Signature-Input` (RFC 9421) says what was signed.

@@ -96,6 +96,11 @@ fn ordinary_field_values_are_shown_as_they_came() {
         ("Content-Security-Policy", "default-src 'self'; script-src 'self' https://cdn.example.com; report-uri /csp"),
         ("x-stainless-runtime-version", "v20.11.0"),
         ("Range", "bytes=0-1023"),
+        ("X-OAuth-Scopes", "repo, user:email, admin:org"),
+        ("github-authentication-token-expiration", "2026-01-01 00:00:00 UTC"),
+        ("User-Agent", "Keycloak/22.0 key/1.2 password-manager/3.4.5"),
+        ("X-Error", "The password must contain at least 8 characters"),
+        ("X-GitHub-Request-Id", "C1F2:3B4D:1A2B3C:4D5E6F:65A1B2C3"),
     ] {
         assert_eq!(field(name, value), value, "{name}");
     }
@@ -128,6 +133,11 @@ fn ordinary_targets_are_shown_as_they_came() {
         "/hd/ch7news/7_world/1103_0700_nat_elephant_sml_1898chj-1898chl.jpg",
         "http://api.example.com:8080/v1/users?page=2",
         "api.example.com:443",
+        "/docs/token/overview.html",
+        "/v1/projects/p/secrets/s:access",
+        "/users/bob/sessions",
+        "/invite/accept",
+        "/x?user=bob&time=12:30:45",
         "/authors?author=john&keyword=key-lime-pie",
     ] {
         assert_eq!(target(value), value);

@@ -5,7 +5,7 @@
 
 use super::bytes::{ESCAPE, JOINER, RUN, SPACE, WALL, class, span, span_without};
 use super::mask::Mask;
-use super::vendor;
+use super::{spoken, vendor};
 
 const PEM: &[u8] = b"-----BEGIN";
 
@@ -21,6 +21,8 @@ pub(super) struct Scan<'s, 'm> {
     pub(super) in_path: bool,
     /// The name before the `=` or `:` that the value being read belongs to.
     pub(super) key: Option<(usize, usize)>,
+    /// A name was the value of a pair: the value follows in another.
+    pub(super) value_follows: bool,
     /// Where what may become the userinfo of a URL without `//` began, and its colon.
     pub(super) chunk: usize,
     pub(super) chunk_colon: Option<usize>,
@@ -57,7 +59,20 @@ impl<'s, 'm> Scan<'s, 'm> {
     }
 
     fn new(name: &'s [u8], bytes: &'s [u8], mask: Mask<'m>, raw: bool) -> Self {
-        Self { bytes, mask, raw, name, in_path: false, key: None, chunk: 0, chunk_colon: None, is_url: false, closing: None, tag: None }
+        Self {
+            bytes,
+            mask,
+            raw,
+            name,
+            in_path: false,
+            key: None,
+            value_follows: false,
+            chunk: 0,
+            chunk_colon: None,
+            is_url: false,
+            closing: None,
+            tag: None,
+        }
     }
 
     /// Masks every secret; true when there was one, None when the bytes have to be decoded first.
@@ -108,8 +123,8 @@ impl<'s, 'm> Scan<'s, 'm> {
     }
 
     fn looks_like_url(&self) -> bool {
-        let is_space = |(at, byte): (usize, &u8)| class(*byte) & SPACE != 0 && self.mask.encoding(at) == 0;
-        (self.bytes.starts_with(b"/") || self.bytes.starts_with(b"http")) && !self.bytes.iter().enumerate().any(is_space)
+        let is_space = |at: usize| self.mask.encoding(at) == 0;
+        (self.bytes.starts_with(b"/") || self.bytes.starts_with(b"http")) && !memchr::memchr2_iter(b' ', b'\t', self.bytes).any(is_space)
     }
 
     fn is_escaped(&self, at: usize) -> bool {
@@ -158,7 +173,9 @@ impl<'s, 'm> Scan<'s, 'm> {
         }
         // Schemes and vendor tokens have four letters at least.
         const MIN_LEN: usize = 4;
-        let end = if let Some(end) = self.spoken(start, end, classes) {
+        let end = if spoken::may_lead_up(self.bytes[start])
+            && let Some(end) = self.spoken(start, end, classes)
+        {
             end
         } else if classes & JOINER != 0
             && let Some(end) = self.labelled(start, end, classes)

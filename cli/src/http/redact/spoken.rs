@@ -7,7 +7,7 @@ use super::{login, names};
 impl Scan<'_, '_> {
     /// Hides what the run at `start` leads up to; returns where to go on if it does.
     pub(super) fn spoken(&mut self, start: usize, end: usize, classes: u8) -> Option<usize> {
-        if self.in_path || !matches!(self.bytes[start] | 0x20, b'-' | b'p' | b't' | b's' | b'a') {
+        if self.in_path {
             return None;
         }
         let run = &self.bytes[start..end];
@@ -39,7 +39,7 @@ impl Scan<'_, '_> {
     fn said(&self, word: &[u8], at: usize) -> Option<(usize, usize)> {
         const WORDS: [&str; 10] =
             ["password", "passwd", "pwd", "passphrase", "passcode", "token", "secret", "apikey", "api-key", "api_key"];
-        const VERBS: [&[u8]; 4] = [b"is", b"was", b"to", b"="];
+        const VERBS: [&[u8]; 6] = [b"is", b"was", b"to", b"is:", b"=", b"-"];
         if !WORDS.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes())) {
             return None;
         }
@@ -52,9 +52,10 @@ impl Scan<'_, '_> {
 
     /// What stands behind white space, in quotes or not: an argument of a command.
     fn next_word(&self, at: usize) -> Option<(usize, usize)> {
-        let from = at + self.gap(at, |byte| class(byte) & SPACE != 0 || byte == b'+');
+        let parts = |byte: u8| class(byte) & SPACE != 0 || matches!(byte, b'+' | b'|' | b'#' | b'(' | b'[' | b'{' | b'`' | b'>');
+        let from = at + self.gap(at, parts);
         (from > at).then_some(())?;
-        self.word_at(from, |byte| class(byte) & (SPACE | WALL) != 0 || matches!(byte, b'&' | b'+'))
+        self.word_at(from, |byte| class(byte) & (SPACE | WALL) != 0 || matches!(byte, b'&' | b'+' | b')' | b']' | b'}'))
     }
 
     /// The next member of a list of arguments: `["--password", "abc"]`.
@@ -77,6 +78,12 @@ impl Scan<'_, '_> {
         let len = self.bytes[from..].iter().take_while(|byte| quote.map_or_else(|| !ends(**byte), |quote| *byte != quote)).count();
         (len > 0).then_some((from, from + len))
     }
+}
+
+/// Whether one of the words below, or an option, may begin with `byte`.
+#[inline]
+pub(super) fn may_lead_up(byte: u8) -> bool {
+    matches!(byte | 0x20, b'-' | b'p' | b't' | b's' | b'a')
 }
 
 fn is_quote(byte: u8) -> bool {

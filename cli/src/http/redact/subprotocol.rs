@@ -22,7 +22,7 @@ pub(super) fn mask(name: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
 /// The length of a protocol up to the end of the last piece that names a secret.
 fn announcement(protocol: &[u8]) -> Option<usize> {
     let (mut end, mut announced) = (0, None);
-    for piece in protocol.split(|byte| *byte == b'.') {
+    for piece in protocol.split(|byte| matches!(byte, b'.' | b'#' | b'|' | b'~' | b'!' | b'$' | b'*')) {
         end += piece.len();
         let word = piece.trim_ascii();
         if names::parameter(word).is_secret() || scheme::is_known(word) {
@@ -34,7 +34,7 @@ fn announcement(protocol: &[u8]) -> Option<usize> {
 }
 
 fn hide_rest(rest: &[u8], out: &mut Vec<u8>) -> bool {
-    let separators = rest.iter().take_while(|byte| matches!(byte, b'.' | b',' | b' ')).count();
+    let separators = rest.iter().take_while(|byte| matches!(byte, b'.' | b'#' | b',' | b' ')).count();
     out.extend_from_slice(&rest[..separators]);
     if separators == rest.len() {
         return false;
@@ -55,6 +55,7 @@ mod tests {
             ("base64url.bearer.authorization.k8s.io.abc, v4.channel.k8s.io", "base64url.bearer.authorization.***"),
             ("realtime, openai-insecure-api-key.abc", "realtime, openai-insecure-api-key.***"),
             ("token.abc", "token.***"),
+            ("authorization#abc", "authorization#***"),
             ("ghp_abc, token", "***, token"),
             ("bearer", "bearer"),
         ] {

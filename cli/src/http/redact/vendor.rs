@@ -87,6 +87,7 @@ const NAMES: &[&[u8]] = &[
     b"pypi-server",
     b"pypi-mirror",
     b"key-md5",
+    b"key-MD5",
     b"key-sha1",
     b"key-sha256",
 ];

@@ -46,6 +46,10 @@ const NOT_ASCII: u8 = 0xff;
 /// The first byte of `text` once decoded, and how many bytes it took there.
 fn decoded(text: &[u8]) -> (u8, usize) {
     match text {
+        // As `escape()` of old browsers writes.
+        [b'%', b'u' | b'U', b'0', b'0', high, low, ..] if hex(*high).is_some() && hex(*low).is_some() => {
+            (hex(*high).unwrap_or_default() << 4 | hex(*low).unwrap_or_default(), 6)
+        }
         [b'%', ..] => percent(text),
         [b'\\', b'/', ..] => (b'/', 2),
         [b'\\', b'u' | b'U', b'0', b'0', high, low, ..] => match (hex(*high), hex(*low)) {
@@ -94,6 +98,7 @@ mod tests {
     #[test]
     fn undoes_json_escapes() {
         assert_eq!(read(r"a\u003db https:\/\/c", Folds::Space), "a=b https://c");
+        assert_eq!(read("a%u003Db%u00zz", Folds::Space), "a=b%u00zz");
         assert_eq!(read(r"to\u200bken", Folds::Space), "to\u{fffd}ken");
     }
 

@@ -29,26 +29,27 @@ pub(super) fn without_number(word: &[u8]) -> &[u8] {
 
 /// Wherever in a name.
 fn is_secret(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"sid"
-            | b"sig"
-            | b"otp"
-            | b"totp"
-            | b"hotp"
-            | b"mfa"
-            | b"pwd"
-            | b"psw"
-            | b"pswd"
-            | b"psk"
-            | b"cred"
-            | b"hmac"
-            | b"sess"
-            | b"jwe"
-            | b"tkn"
-            | b"cvv"
-            | b"cvc"
-    )
+    matches!(word.len(), 3..=4)
+        && matches!(
+            word,
+            b"sid"
+                | b"sig"
+                | b"otp"
+                | b"totp"
+                | b"hotp"
+                | b"mfa"
+                | b"pwd"
+                | b"psw"
+                | b"pswd"
+                | b"psk"
+                | b"cred"
+                | b"hmac"
+                | b"sess"
+                | b"jwe"
+                | b"tkn"
+                | b"cvv"
+                | b"cvc"
+        )
 }
 
 /// As the last word only: `ticket-count` and `pin-to-top` are none.
@@ -56,9 +57,9 @@ fn ends_secret(word: &[u8]) -> bool {
     /// These end in `pass` and open nothing.
     const WAYS: [&[u8]; 8] = [b"bypass", b"compass", b"encompass", b"trespass", b"surpass", b"overpass", b"underpass", b"multipass"];
     match word {
-        b"pin" | b"ticket" | b"oauth" | b"sign" | b"seed" | b"crumb" => true,
+        b"pin" | b"ticket" | b"oauth" | b"sign" | b"seed" | b"phrase" | b"crumb" | b"tok" => true,
         _ if word.ends_with(b"pass") => !WAYS.contains(&word),
-        _ => word.ends_with(b"pwd") || word.ends_with(b"pw"),
+        _ => word.ends_with(b"pwd") || word.ends_with(b"pword") || word.ends_with(b"pw"),
     }
 }
 
@@ -80,6 +81,9 @@ fn says_who_or_how(word: &[u8]) -> bool {
             | b"host"
             | b"domain"
             | b"realm"
+            | b"scope"
+            | b"scopes"
+            | b"redirect"
     )
 }
 
@@ -103,7 +107,7 @@ mod tests {
 
     #[test]
     fn auth_is_harmless_only_if_the_last_word_says_who_or_how() {
-        for name in "X-Auth-User X-Auth-Request-Email X-Auth-User-Id auth_time".split(' ') {
+        for name in "X-Auth-User X-Auth-Request-Email X-Auth-User-Id auth_time X-OAuth-Scopes X-Auth-Request-Redirect".split(' ') {
             assert!(!is_secret_name(name), "{name}");
         }
         for name in "X-Auth X-Auth2 X-Authn X-Auth-Id X-Auth-User-Foo X-Auth-Service-Pass".split(' ') {
