@@ -84,10 +84,12 @@ impl Connection {
                 }
             });
         }
-        if part.tcp_flags & tcp_flag::RST != 0 && part.covered == 0 {
+        // A handover covers nothing either, and stands where bytes may still be missing.
+        let tells_flags = part.covered == 0 && part.handover.is_none();
+        if part.tcp_flags & tcp_flag::RST != 0 && tells_flags {
             self.close(sender, true, shared, outcome);
             self.close(1 - sender, true, shared, outcome);
-        } else if part.tcp_flags & tcp_flag::FIN != 0 && part.covered == 0 {
+        } else if part.tcp_flags & tcp_flag::FIN != 0 && tells_flags {
             self.halves[sender].fin = Some(part.sequence);
         }
         self.close_if_complete(sender, shared, outcome);
@@ -109,7 +111,7 @@ impl Connection {
     /// taken for after a loss.
     fn inferred(&self, sender: usize, part: &Part<'_>) -> u16 {
         let start = Start { time_ns: 0, sequence: part.sequence, acknowledgement: part.acknowledgement, guessed: true };
-        let may_answer = !self.pairing.is_in_order() && self.client == Some(1 - sender) && part.captured.starts_with(b"HTTP/1.");
+        let may_answer = !self.pairing.is_in_order() && self.client == Some(1 - sender) && is_version(part.captured);
         let is_answer = may_answer && self.pairing.expects(&start);
         if is_answer { flag::HEAD_START } else { 0 }
     }
@@ -242,6 +244,13 @@ impl Connection {
         };
         (messages, side)
     }
+}
+
+/// Whether the bytes start with `HTTP/1.`, or are the start of it.
+fn is_version(bytes: &[u8]) -> bool {
+    const VERSION: &[u8] = b"HTTP/1.";
+    let shared = bytes.len().min(VERSION.len());
+    shared > 0 && bytes[..shared] == VERSION[..shared]
 }
 
 /// One direction, as its messages see it.

@@ -71,7 +71,7 @@ struct Partial {
 impl Partial {
     /// Whether what was taken for the start of a head was text, and the head starts with `captured` instead.
     fn is_superseded(&self, captured: &[u8]) -> bool {
-        self.start.guessed && !self.bytes.contains(&b'\n') && self.bytes.contains(&b' ') && is_first_line(captured)
+        self.start.guessed && self.bytes.contains(&b' ') && !is_first_line(&self.bytes) && is_first_line(captured)
     }
 }
 

@@ -137,6 +137,9 @@ impl Reassembly {
     }
 
     fn hold(&mut self, part: Part<'_>) {
+        if self.held.iter().any(|held| held.has(&part)) {
+            return;
+        }
         while self.held.len() >= MAX_HELD_PARTS || self.held_bytes + part.captured.len() > MAX_HELD_BYTES {
             // Reached only before the stream has begun: else the gap is given up first.
             let Some(oldest) = self.held.pop_front() else { break };
@@ -211,6 +214,14 @@ impl Reassembly {
 }
 
 impl Held {
+    /// Whether the part tells nothing more.
+    fn has(&self, part: &Part<'_>) -> bool {
+        self.sequence == part.sequence
+            && self.covered >= part.covered
+            && self.captured.len() >= part.captured.len()
+            && part.handover.is_none()
+    }
+
     fn part(&self) -> Part<'_> {
         Part {
             time_ns: self.time_ns,
@@ -309,6 +320,16 @@ mod tests {
         for number in 1..2000u32 {
             stream.push(part(number * 2000, &byte), |_| false, &mut |_| panic!("nothing starts"));
             assert!(stream.held_bytes() <= MAX_HELD_BYTES && stream.held.len() <= MAX_HELD_PARTS);
+        }
+    }
+
+    #[test]
+    fn holds_what_comes_twice_once() {
+        let mut stream = Reassembly::default();
+        stream.restart(0);
+        for _ in 0..2 {
+            stream.push(part(100, b"late"), |_| true, &mut |_| panic!("bytes are missing before it"));
+            assert_eq!(stream.held_bytes(), 4);
         }
     }
 

@@ -159,6 +159,17 @@ fn a_fin_may_come_before_the_last_bytes() {
 }
 
 #[test]
+fn a_fin_may_come_with_bytes_that_are_early() {
+    let told = "GET /n/0 -> Some(200) answer 0, Some(21) Some(74) bytes []";
+    let mut script = Script::opened().client(GET).server(CHUNKED).server("4\r\nhell\r\n").server("0\r\n\r\n").early();
+    for packet in script.packets.iter_mut().filter(|packet| packet.payload.starts_with(b"0")) {
+        packet.flags |= tcp_flag::FIN;
+    }
+    script.sent[SERVER] += 1;
+    script.client_closes().tells(&[told]);
+}
+
+#[test]
 fn the_end_of_a_connection_is_told_of_directions_that_are_out_of_step() {
     let told = "GET /n/0 -> Some(200) answer 0, Some(21) Some(42) bytes []";
     let script = Script::opened().client("GET /n/0").client(" HTTP/1.1\r\n\r\n").early();

@@ -33,6 +33,10 @@ pub(crate) struct Truth {
     pub(crate) status: u16,
     pub(crate) request_bytes: u64,
     pub(crate) response_bytes: u64,
+    /// The answer begins before the request is over.
+    pub(crate) early: bool,
+    /// The request did not wait for the answer to the one before.
+    pub(crate) pipelined: bool,
     /// Where request and response stand in their streams.
     pub(crate) spans: [Range<usize>; 2],
 }
@@ -164,6 +168,8 @@ impl Making<'_> {
             status: exchange.status,
             request_bytes: request_len as u64,
             response_bytes: exchange.response.len() as u64,
+            early: exchange.rest.is_some(),
+            pipelined: !self.waiting.is_empty(),
             spans: [begin..begin + request_len, response_begin..response_begin + exchange.response.len()],
         });
         let mut response = exchange.interim;

@@ -231,9 +231,9 @@ impl Case {
     /// Whether this may get lost. Of a client that does not wait for answers, it has to be seen that it does not.
     fn may_lose(&self, from: usize, range: &Range<usize>) -> bool {
         let truths = &self.conversation.truths;
-        let early = truths.get(1).or(truths.first()).map_or(0, |truth| truth.spans[from].end);
+        let early = truths.iter().position(|truth| truth.pipelined).map_or(0, |first| truths[first].spans[from].end);
         // Where a stream begins, and of a client ...
-        range.start != usize::MAX && (self.with_syn || range.start > 0) && (self.shape.depth == 1 || range.start >= early)
+        range.start != usize::MAX && (self.with_syn || range.start > 0) && range.start >= early
     }
 }
 
@@ -266,7 +266,8 @@ impl Lost {
             if before_is_whole && is_whole && !found.contains(&row) {
                 return Err(format!("{what}\n  not told: {row:?}\n  lost: {:?}\n  told: {found:?}", self.0));
             }
-            before_is_whole = is_whole;
+            // What the server acknowledged with an early answer does not tell where the next request starts.
+            before_is_whole = is_whole && !truth.early;
         }
         Ok(())
     }

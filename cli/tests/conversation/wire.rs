@@ -112,7 +112,7 @@ impl Cutter<'_> {
                 Cutting::Mss => 1448,
                 Cutting::Offload => 45 * 1448,
                 Cutting::UpTo(most) => self.random.within(0..most) + 1,
-                Cutting::Wicked | Cutting::WholeHeads => self.random.pick(&[100, 1448, 1448, 10_000]),
+                Cutting::Wicked | Cutting::WholeHeads => self.random.pick(&[100, 1448, 1448, 6000]),
             };
             let mut next = (at + step).min(range.end);
             if cutting == Cutting::Wicked {
@@ -210,10 +210,16 @@ pub(crate) fn reorder(packets: &mut [Packet], percent: usize, random: &mut Rando
 pub(crate) fn repeat(packets: Vec<Packet>, conversation: &Conversation, percent: usize, random: &mut Random) -> Vec<Packet> {
     let mut repeated: Vec<Packet> = Vec::with_capacity(packets.len());
     let mut sent = [0usize; 2];
+    let mut acknowledged = [None; 2];
     let mirrored = random.percent(20);
     let mut closing = false;
     for packet in packets {
         let (from, end) = (packet.from, packet.end());
+        let last = acknowledged[from].get_or_insert(packet.acknowledgement);
+        if packet.acknowledgement.wrapping_sub(*last) as i32 > 0 {
+            *last = packet.acknowledgement;
+        }
+        let acknowledgement = *last;
         if !packet.payload.is_empty() {
             sent[from] = sent[from].max(end);
         }
@@ -232,11 +238,11 @@ pub(crate) fn repeat(packets: Vec<Packet>, conversation: &Conversation, percent:
         // From before this segment into it, or all of it; never beyond what was sent.
         let begin = packet.offset.saturating_sub(random.within(0..3000));
         let begin = if random.percent(50) { packet.offset } else { begin };
-        let until = random.within(begin + 1..sent[from] + 1).min(begin + 60_000);
+        let until = random.within(begin + 1..sent[from] + 1).min(begin + 20_000);
         let sequence = packet.sequence.wrapping_sub((packet.offset - begin) as u32);
         let payload = conversation.streams[from].bytes[begin..until].to_vec();
         let flags = packet.flags & !tcp_flag::FIN;
-        repeated.push(Packet { offset: begin, sequence, payload, flags, ..packet });
+        repeated.push(Packet { offset: begin, sequence, acknowledgement, payload, flags, ..packet });
     }
     repeated
 }
