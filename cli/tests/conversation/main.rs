@@ -288,8 +288,11 @@ fn plausible(what: &str, case: &Case, found: &[Row]) -> Result<(), String> {
         };
         // Lost in a body, one may take the end of it for the start of a head, or a field for one. It stays half a row.
         let is_half = by_path.is_none() || by_answer.is_none();
-        let may_be_odd = is_half && (case.shape.traps || case.shape.depth > 1);
-        let truth = |number: Option<usize>| number.map(|number| Row::true_to(number, &case.conversation.truths[number]));
+        // What an early answer acknowledged may be where the body goes on.
+        let truths = &case.conversation.truths;
+        let after_early = by_path.is_some_and(|number| number > 0 && truths[number - 1].early);
+        let may_be_odd = is_half && (case.shape.traps || case.shape.depth > 1) || after_early;
+        let truth = |number: Option<usize>| number.map(|number| Row::true_to(number, &truths[number]));
         let method = truth(by_path).is_none_or(|truth| truth.method == row.method);
         let status = truth(by_answer).is_none_or(|truth| truth.status == row.status);
         if !(is_true && (may_be_odd || method && status)) {
