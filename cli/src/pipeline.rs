@@ -2,9 +2,10 @@
 
 use std::io;
 
+use crate::http::counts::Counts;
 use crate::http::exchange::Exchange;
 use crate::http::selection::Selection;
-use crate::http::tracker::{Counts, Tracker};
+use crate::http::tracker::Tracker;
 use crate::source::{Found, Source};
 
 /// Takes the exchanges that were kept.
@@ -55,6 +56,11 @@ impl<'a, S: Source> Pipeline<'a, S> {
         tracker.finish(&mut |exchange| keep(exchange, selection, *report, left, filtered, beyond_count, result));
         self.take_result()?;
         self.report.flush()
+    }
+
+    /// The source.
+    pub fn source_mut(&mut self) -> &mut S {
+        &mut self.source
     }
 
     /// Whether as many exchanges were kept as were asked for.

@@ -2,10 +2,11 @@
 
 use ehl_probes_common::record::{flag, tcp_flag};
 
+use super::counts::Counts;
 use super::exchange::{Exchange, Flags};
 use super::framing::{self, Framing, Method};
 use super::head::{Direction, Head, Wanted};
-use super::messages::{Messages, Sink, Start, may_start};
+use super::messages::{Messages, Protocol, Sink, Start, is_version, may_start};
 use super::pairing::{Ends, Pairing};
 use super::raw::{self, Line};
 use super::redact::Redactor;
@@ -23,10 +24,8 @@ pub(super) struct Shared {
 pub(super) struct Outcome {
     /// Exchanges that are complete now.
     pub(super) exchanges: Vec<Exchange>,
-    /// Heads that were cut.
-    pub(super) truncated: u64,
-    /// Runs of bytes that are no message.
-    pub(super) undecodable: u64,
+    /// What was counted so far.
+    pub(super) counts: Counts,
 }
 
 /// One TCP connection.
@@ -77,8 +76,9 @@ impl Connection {
         if part.covered > 0 || part.handover.is_some() {
             let part = Part { proven: part.proven | self.inferred(sender, &part), ..part };
             let acknowledged = self.halves[1 - sender].acknowledged;
+            let body_left = self.halves[sender].messages.body_left();
             self.deliver(sender, shared, outcome, |stream, deliver| {
-                stream.push(part, may_start, deliver);
+                stream.push(part, may_start, body_left, deliver);
                 if let Some(acknowledged) = acknowledged {
                     stream.acknowledged(acknowledged, deliver);
                 }
@@ -142,11 +142,21 @@ impl Connection {
         self.pairing.buffered() + self.halves.iter().map(|half| half.stream.held_bytes() + half.messages.buffered()).sum::<usize>()
     }
 
-    /// Nothing more comes: what is open becomes rows.
-    pub(super) fn finish(&mut self, shared: &Shared, outcome: &mut Outcome) {
+    /// Bytes of early segments that wait for late ones.
+    pub(super) fn held(&self) -> usize {
+        self.halves.iter().map(|half| half.stream.held_bytes()).sum()
+    }
+
+    /// Waits for late segments no longer.
+    pub(super) fn give_up_waiting(&mut self, shared: &Shared, outcome: &mut Outcome) {
         for sender in 0..2 {
             self.deliver(sender, shared, outcome, |stream, deliver| stream.finish(deliver));
         }
+    }
+
+    /// Nothing more comes: what is open becomes rows.
+    pub(super) fn finish(&mut self, shared: &Shared, outcome: &mut Outcome) {
+        self.give_up_waiting(shared, outcome);
         self.pairing.finish(Flags::OPEN, &mut outcome.exchanges);
     }
 
@@ -214,6 +224,7 @@ impl Connection {
         feed(&mut stream, &mut |piece| match piece {
             Piece::Part(part) => messages.part(&part, &mut side),
             Piece::Gap { missing, .. } => messages.gap(missing, &mut side),
+            Piece::Duplicate => side.outcome.counts.duplicates += 1,
         });
         let tunnel = side.tunnel;
         let half = &mut self.halves[sender];
@@ -244,13 +255,6 @@ impl Connection {
         };
         (messages, side)
     }
-}
-
-/// Whether the bytes start with `HTTP/1.`, or are the start of it.
-fn is_version(bytes: &[u8]) -> bool {
-    const VERSION: &[u8] = b"HTTP/1.";
-    let shared = bytes.len().min(VERSION.len());
-    shared > 0 && bytes[..shared] == VERSION[..shared]
 }
 
 /// One direction, as its messages see it.
@@ -312,7 +316,7 @@ impl Sink for Side<'_> {
         let mut flags = raw.flags;
         if truncated {
             flags |= Flags::TRUNCATED;
-            self.outcome.truncated += 1;
+            self.outcome.counts.truncated += 1;
         }
         let head = |raw: &raw::Raw<'_>| Head::new(raw, &self.shared.wanted, &self.shared.redactor);
         match raw.line {
@@ -334,7 +338,10 @@ impl Sink for Side<'_> {
                 let method = self.pairing.answer(ends, &first, &mut self.outcome.exchanges);
                 let (framing, odd) = framing::response(&raw, status, method);
                 self.pairing.response(head(&raw), start, flags | odd);
-                self.tunnel |= framing == Framing::Tunnel;
+                if framing == Framing::Tunnel {
+                    self.pairing.tunnel();
+                    self.tunnel = true;
+                }
                 Some(framing)
             }
         }
@@ -374,6 +381,19 @@ impl Sink for Side<'_> {
     }
 
     fn undecodable(&mut self) {
-        self.outcome.undecodable += 1;
+        self.outcome.counts.undecodable += 1;
+    }
+
+    fn foreign(&mut self, protocol: Protocol) {
+        let Counts { tls, http2, other, .. } = &mut self.outcome.counts;
+        *match protocol {
+            Protocol::Tls => tls,
+            Protocol::Http2 => http2,
+            Protocol::Other => other,
+        } += 1;
+    }
+
+    fn headless(&mut self, start: &Start) -> bool {
+        !self.is_client() && self.pairing.answer_simple(start)
     }
 }

@@ -75,7 +75,12 @@ impl Flags {
     /// A chunked body that is none.
     pub const BAD_CHUNK: Self = Self(1 << 9);
 
-    const NAMES: [(Self, &'static str); 10] = [
+    /// A request of HTTP/1.1 without Host, or with several (RFC 9112 section 3.2).
+    pub const BAD_HOST: Self = Self(1 << 10);
+    /// Transfer-Encoding where it may not be, or in a form that two readers may read differently (RFC 9112 section 6.1).
+    pub const BAD_TE: Self = Self(1 << 11);
+
+    const NAMES: [(Self, &'static str); 12] = [
         (Self::TRUNCATED, "truncated"),
         (Self::OPEN, "open"),
         (Self::GAP, "gap"),
@@ -86,6 +91,8 @@ impl Flags {
         (Self::MALFORMED, "malformed"),
         (Self::ABORTED, "aborted"),
         (Self::BAD_CHUNK, "bad-chunk"),
+        (Self::BAD_HOST, "bad-host"),
+        (Self::BAD_TE, "bad-te"),
     ];
 
     /// Whether all of `other` are in the set.

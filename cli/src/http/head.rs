@@ -24,6 +24,31 @@ impl Direction {
     }
 }
 
+/// A version of HTTP (RFC 9110 section 2.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Version {
+    /// 0 or 1.
+    pub major: u8,
+    /// 0 to 9.
+    pub minor: u8,
+}
+
+impl Version {
+    /// A request of one line, and a response without head.
+    pub const HTTP_0_9: Self = Self { major: 0, minor: 9 };
+    /// Without persistent connections and transfer codings.
+    pub const HTTP_1_0: Self = Self { major: 1, minor: 0 };
+
+    /// As in output.
+    pub fn as_str(self) -> &'static str {
+        const MINORS: [&str; 10] = ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.9"];
+        match (self.major, MINORS.get(usize::from(self.minor))) {
+            (0, _) | (_, None) => "0.9",
+            (_, Some(name)) => name,
+        }
+    }
+}
+
 /// Which elements to keep besides those of the default columns.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
@@ -38,8 +63,8 @@ pub struct Wanted {
 pub struct Head {
     /// All texts, one after the other.
     text: Vec<u8>,
-    /// Minor version of HTTP/1.
-    pub minor: u8,
+    /// Version of HTTP.
+    pub version: Version,
     /// Status code, of a response.
     pub status: Option<u16>,
     method: Option<Text>,
@@ -89,7 +114,7 @@ const REQUEST_IDS: [&str; 7] =
 impl Head {
     /// Keeps what is wanted of a head.
     pub(super) fn new(raw: &Raw<'_>, wanted: &Wanted, redactor: &Redactor) -> Self {
-        let mut head = Self { text: Vec::with_capacity(256), minor: raw.minor, ..Self::default() };
+        let mut head = Self { text: Vec::with_capacity(256), version: raw.version, ..Self::default() };
         let mut version = ApiVersion::default();
         let direction = match raw.line {
             Line::Request { method, target } => {

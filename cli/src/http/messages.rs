@@ -7,6 +7,7 @@ use ehl_probes_common::walk::{Handover, is_token};
 
 use super::exchange::Flags;
 use super::framing::Framing;
+use super::raw::{self, FirstLine};
 use crate::stream::Part;
 
 /// A longer head is cut here, and its row flagged.
@@ -38,12 +39,28 @@ pub(super) trait Sink {
     fn lost_head(&mut self);
     /// Bytes that are no message.
     fn undecodable(&mut self);
+    /// All there is in this direction is of another protocol.
+    fn foreign(&mut self, protocol: Protocol);
+    /// Bytes that start no head. Answers whether they are the answer to a request of HTTP/0.9, which has none.
+    fn headless(&mut self, start: &Start) -> bool;
+}
+
+/// What else than HTTP/1 a connection may carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Tls,
+    Http2,
+    Other,
 }
 
 /// One direction of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
     state: State,
+    /// Whether a message was seen.
+    is_http: bool,
+    /// Whether it was told that this is not HTTP/1.
+    is_foreign: bool,
 }
 
 #[derive(Debug, Default)]
@@ -60,25 +77,29 @@ enum State {
     Close,
     /// The same, whatever the source takes the bytes for: it may not have seen how the tunnel began.
     Tunnel,
+    /// Another protocol, up to the end of the connection.
+    Foreign,
 }
 
 #[derive(Debug)]
 struct Partial {
     start: Start,
     bytes: Vec<u8>,
+    /// The first line is here, and is one of a head.
+    has_line: bool,
 }
 
 impl Partial {
     /// Whether what was taken for the start of a head was text, and the head starts with `captured` instead.
     fn is_superseded(&self, captured: &[u8]) -> bool {
-        self.start.guessed && self.bytes.contains(&b' ') && !is_first_line(&self.bytes) && is_first_line(captured)
+        self.start.guessed && !self.has_line && self.bytes.contains(&b' ') && is_first_line(captured)
     }
 }
 
 impl Messages {
     /// A new connection.
     pub(super) fn restart(&mut self) {
-        self.state = State::Boundary;
+        *self = Self::default();
     }
 
     /// The connection was joined in the middle.
@@ -89,6 +110,16 @@ impl Messages {
     /// No more HTTP/1 from here on.
     pub(super) fn tunnel(&mut self) {
         self.state = State::Tunnel;
+    }
+
+    /// How many of the next bytes are body for certain.
+    pub(super) fn body_left(&self) -> u64 {
+        match self.state {
+            State::Length(left) => left,
+            State::Chunked(chunked::State { left, phase: phase::DATA }) => left,
+            State::Close | State::Tunnel | State::Foreign => u64::MAX,
+            _ => 0,
+        }
     }
 
     /// Bytes that are kept until a head is complete.
@@ -106,9 +137,10 @@ impl Messages {
             (Some(Handover::Chunked(state)), State::Chunked(_)) => self.state = State::Chunked(state),
             _ => {}
         }
-        if matches!(self.state, State::Tunnel) {
-            sink.bytes(u64::from(part.covered), part.time_ns);
-            return;
+        match self.state {
+            State::Tunnel => return sink.bytes(u64::from(part.covered), part.time_ns),
+            State::Foreign => return,
+            _ => {}
         }
         if part.proven & flag::BODY != 0 {
             self.body(part, sink);
@@ -139,6 +171,7 @@ impl Messages {
                     sink.bytes((covered - at) as u64, part.time_ns);
                     covered - at
                 }
+                State::Foreign => covered - at,
             };
             at += taken;
         }
@@ -161,6 +194,7 @@ impl Messages {
                 sink.odd(Flags::GAP);
                 sink.bytes(missing, 0);
             }
+            State::Foreign => {}
             _ => self.lose(sink),
         }
     }
@@ -168,7 +202,7 @@ impl Messages {
     /// The connection is over; `aborted` when by more than an orderly end of this direction.
     pub(super) fn finish(&mut self, aborted: bool, sink: &mut impl Sink) {
         match std::mem::replace(&mut self.state, State::Resync) {
-            State::Boundary | State::Resync => {}
+            State::Boundary | State::Resync | State::Foreign => {}
             State::Head(_) => sink.undecodable(),
             State::Close | State::Tunnel if !aborted => sink.end(Flags::default()),
             State::Close | State::Tunnel | State::Length(_) | State::Chunked(_) => sink.end(Flags::ABORTED),
@@ -185,7 +219,7 @@ impl Messages {
             }
             State::Chunked(_) | State::Close | State::Tunnel => sink.bytes(u64::from(part.covered), part.time_ns),
             // Its head was lost.
-            State::Boundary | State::Resync | State::Head(_) => {}
+            State::Boundary | State::Resync | State::Head(_) | State::Foreign => {}
         }
         if ends {
             self.end_by_proof(sink);
@@ -211,7 +245,7 @@ impl Messages {
     /// The place in the stream is lost.
     fn lose(&mut self, sink: &mut impl Sink) {
         match std::mem::replace(&mut self.state, State::Resync) {
-            State::Resync => {}
+            State::Resync | State::Foreign => {}
             State::Boundary | State::Head(_) => sink.lost_head(),
             State::Length(_) | State::Chunked(_) | State::Close | State::Tunnel => {
                 sink.end(Flags::GAP);
@@ -234,18 +268,44 @@ impl Messages {
             self.state = State::Boundary;
             return len.min(rest);
         }
-        if (!lost || at == 0) && may_start(captured) {
-            let sequence = part.sequence.wrapping_add(at as u32);
-            let start = Start { time_ns: part.time_ns, sequence, acknowledgement: part.acknowledgement, guessed: lost };
-            self.state = State::Head(Partial { start, bytes: Vec::new() });
+        let sequence = part.sequence.wrapping_add(at as u32);
+        let start = Start { time_ns: part.time_ns, sequence, acknowledgement: part.acknowledgement, guessed: lost };
+        if (!lost || at == 0) && !is_version(captured) && sink.headless(&start) {
+            self.is_http = true;
+            self.state = State::Close;
             return 0;
         }
-        if !lost {
-            sink.undecodable();
-            sink.lost_head();
-            self.state = State::Resync;
+        if (!lost || at == 0) && may_start(captured) {
+            self.state = State::Head(Partial { start, bytes: Vec::new(), has_line: false });
+            return 0;
+        }
+        if !self.is_http && at == 0 && is_tls(captured) {
+            self.foreign(Protocol::Tls, sink);
+            self.state = State::Foreign;
+        } else if !self.is_http && at == 0 && captured.starts_with(HTTP2_PREFACE) {
+            self.foreign(Protocol::Http2, sink);
+            self.state = State::Foreign;
+        } else if !lost {
+            self.give_up(sink);
         }
         rest
+    }
+
+    /// What stands at a boundary is no message.
+    fn give_up(&mut self, sink: &mut impl Sink) {
+        if self.is_http {
+            sink.undecodable();
+        } else {
+            self.foreign(Protocol::Other, sink);
+        }
+        sink.lost_head();
+        self.state = State::Resync;
+    }
+
+    fn foreign(&mut self, protocol: Protocol, sink: &mut impl Sink) {
+        if !std::mem::replace(&mut self.is_foreign, true) {
+            sink.foreign(protocol);
+        }
     }
 
     fn read_head(&mut self, captured: &[u8], rest: usize, part: &Part<'_>, sink: &mut impl Sink) -> usize {
@@ -256,19 +316,46 @@ impl Messages {
             return 0;
         }
         let start = partial.start;
-        if partial.bytes.is_empty()
-            && let Some(end) = head_end(captured, 0)
-        {
-            self.head(&captured[..end], &start, part.time_ns, sink);
-            return end;
-        }
         let before = partial.bytes.len();
-        partial.bytes.extend_from_slice(captured);
-        if let Some(end) = head_end(&partial.bytes, before.saturating_sub(3)) {
-            let mut bytes = std::mem::take(&mut partial.bytes);
-            bytes.truncate(end);
-            self.head(&bytes, &start, part.time_ns, sink);
+        if before > 0 {
+            partial.bytes.extend_from_slice(captured);
+        }
+        let bytes = if before > 0 { &partial.bytes } else { captured };
+        if !partial.has_line
+            && let Some(newline) = memchr::memchr(b'\n', bytes)
+        {
+            match raw::first_line_of(trim_line_end(&bytes[..newline])) {
+                FirstLine::OfHead => partial.has_line = true,
+                FirstLine::Simple => {
+                    let line = bytes[..=newline].to_vec();
+                    self.head(&line, &start, part.time_ns, sink);
+                    return newline + 1 - before;
+                }
+                FirstLine::Other if start.guessed => {
+                    self.state = State::Resync;
+                    if !self.is_http {
+                        self.foreign(Protocol::Other, sink);
+                    }
+                    return rest;
+                }
+                FirstLine::Other => {
+                    self.give_up(sink);
+                    return rest;
+                }
+            }
+        }
+        if let Some(end) = head_end(bytes, before.saturating_sub(3)) {
+            if before == 0 {
+                self.head(&captured[..end], &start, part.time_ns, sink);
+            } else {
+                let mut bytes = std::mem::take(&mut partial.bytes);
+                bytes.truncate(end);
+                self.head(&bytes, &start, part.time_ns, sink);
+            }
             return end - before;
+        }
+        if before == 0 {
+            partial.bytes.extend_from_slice(captured);
         }
         if captured.len() == rest && partial.bytes.len() <= MAX_HEAD {
             return rest;
@@ -299,6 +386,7 @@ impl Messages {
             }
         };
         if !matches!(self.state, State::Resync) {
+            self.is_http = true;
             sink.bytes(bytes.len() as u64, time_ns);
             self.end_if_over(sink);
         }
@@ -344,15 +432,32 @@ impl Messages {
     }
 }
 
+/// The start of the connection preface of HTTP/2 (RFC 9113 section 3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
+
+/// Whether the bytes start with the header of a TLS record (RFC 8446 section 5.1).
+fn is_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x14..=0x17, 3, 0..=4, ..])
+}
+
+/// Whether the bytes start with `HTTP/1.`, or are the start of it.
+pub(super) fn is_version(bytes: &[u8]) -> bool {
+    const VERSION: &[u8] = b"HTTP/1.";
+    let shared = bytes.len().min(VERSION.len());
+    shared > 0 && bytes[..shared] == VERSION[..shared]
+}
+
+fn trim_line_end(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
 /// Whether a head may start with these bytes: `HTTP/1.`, or a token and a space (RFC 9112 sections 3 and 4), or as much of
 /// that as is here.
 pub(super) fn may_start(bytes: &[u8]) -> bool {
     if bytes.is_empty() || bytes.starts_with(b"PRI * HTTP/2") {
         return false;
     }
-    let version = b"HTTP/1.";
-    let shared = bytes.len().min(version.len());
-    if bytes[..shared] == version[..shared] {
+    if is_version(bytes) {
         return true;
     }
     match bytes.iter().take(MAX_TOKEN).position(|byte| !is_token(*byte)) {
@@ -364,10 +469,7 @@ pub(super) fn may_start(bytes: &[u8]) -> bool {
 /// Whether the bytes start with a whole first line of a head.
 fn is_first_line(bytes: &[u8]) -> bool {
     let Some(end) = memchr::memchr(b'\n', bytes) else { return false };
-    let line = bytes[..end].trim_ascii_end();
-    let is_response = || line.starts_with(b"HTTP/1.") && matches!(line.get(8..12), Some([b' ', b'1'..=b'9', _, _]));
-    let is_request = || line.len() > 9 && line[line.len() - 9..].starts_with(b" HTTP/1.") && line[..line.len() - 9].contains(&b' ');
-    may_start(line) && (is_response() || is_request())
+    may_start(bytes) && raw::first_line_of(trim_line_end(&bytes[..end])) == FirstLine::OfHead
 }
 
 /// Length of the PROXY protocol header (version 1 or 2) that the bytes start with.

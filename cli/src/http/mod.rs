@@ -7,6 +7,7 @@
 pub mod api_version;
 pub mod auth;
 mod connection;
+pub mod counts;
 pub mod exchange;
 mod framing;
 pub mod head;

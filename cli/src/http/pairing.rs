@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use super::exchange::{Exchange, Flags};
 use super::framing::Method;
-use super::head::Head;
+use super::head::{Head, Version};
 use super::messages::Start;
 use crate::stream::{Endpoint, Origin};
 
@@ -116,6 +116,23 @@ impl Pairing {
         let Some(first) = self.waiting.front_mut() else { return Method::Unknown };
         first.answered = true;
         first.method
+    }
+
+    /// A response without a head starts: whether it answers a request of HTTP/0.9, which alone gets such a one.
+    pub(super) fn answer_simple(&mut self, start: &Start) -> bool {
+        let Some(first) = self.waiting.front_mut().filter(|first| first.is_simple() && first.may_get(start)) else { return false };
+        first.answered = true;
+        first.response_sequence = start.sequence;
+        first.exchange.response_first_ns = Some(start.time_ns);
+        first.exchange.response_bytes = Some(0);
+        true
+    }
+
+    /// The exchange that is being answered turns its connection into a tunnel: from here on, all bytes are its bytes.
+    pub(super) fn tunnel(&mut self) {
+        if let Some(first) = self.answering() {
+            first.request_over = false;
+        }
     }
 
     /// Whether a response that starts here answers a request that waits for one: then that is the first one now.
@@ -328,6 +345,10 @@ impl Waiting {
     fn size(&self) -> usize {
         let Exchange { request, response, .. } = &*self.exchange;
         request.as_ref().map_or(0, Head::size) + response.as_ref().map_or(0, Head::size)
+    }
+
+    fn is_simple(&self) -> bool {
+        self.exchange.request.as_ref().is_some_and(|head| head.version == Version::HTTP_0_9)
     }
 
     fn is_answering(&self) -> bool {

@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use smallvec::SmallVec;
 
 use super::exchange::Flags;
+use super::head::Version;
 
 /// Fields that httparse takes; more of them are the lenient reader's.
 const STRICT_FIELDS: usize = 64;
@@ -18,8 +19,7 @@ const MAX_FIELDS: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Raw<'a> {
     pub(super) line: Line<'a>,
-    /// Minor version of HTTP/1.
-    pub(super) minor: u8,
+    pub(super) version: Version,
     pub(super) fields: SmallVec<[Field<'a>; 32]>,
     /// What is odd about it.
     pub(super) flags: Flags,
@@ -37,6 +37,26 @@ pub(super) enum Line<'a> {
 pub(super) struct Field<'a> {
     pub(super) name: &'a [u8],
     pub(super) value: &'a [u8],
+}
+
+/// What a line is that a message may start with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FirstLine {
+    /// A request line or a status line; fields follow.
+    OfHead,
+    /// A request of HTTP/0.9, all of it (RFC 1945 section 4.1: `Simple-Request = "GET" SP Request-URI CRLF`).
+    Simple,
+    /// Neither.
+    Other,
+}
+
+/// Tells by its first line, without its end, what a message is.
+pub(super) fn first_line_of(line: &[u8]) -> FirstLine {
+    match first_line(line) {
+        Some((_, Version::HTTP_0_9)) => FirstLine::Simple,
+        Some(_) => FirstLine::OfHead,
+        None => FirstLine::Other,
+    }
 }
 
 /// Takes a head apart; `None` when its first line is not one of HTTP/1. It need not be complete: what is there is used.
@@ -64,13 +84,13 @@ fn strict(bytes: &[u8]) -> Option<Raw<'_>> {
     };
     let fields = parsed.iter().map(|field| Field { name: field.name.as_bytes(), value: field.value }).collect();
     let flags = if bytes.ends_with(b"\r\n\r\n") { Flags::default() } else { Flags::BARE_LF };
-    Some(Raw { line, minor, fields, flags })
+    Some(Raw { line, version: Version { major: 1, minor }, fields, flags })
 }
 
 fn lenient(bytes: &[u8]) -> Option<Raw<'_>> {
     let mut lines = Lines { rest: bytes };
     let first = lines.by_ref().find(|line| !line.bytes.is_empty())?;
-    let (line, minor) = first_line(first.bytes)?;
+    let (line, version) = first_line(first.bytes)?;
     let mut flags = if first.bare { Flags::BARE_LF } else { Flags::default() };
     if first.bytes.iter().any(u8::is_ascii_control) {
         flags |= Flags::MALFORMED;
@@ -104,7 +124,7 @@ fn lenient(bytes: &[u8]) -> Option<Raw<'_>> {
         }
         fields.push(field);
     }
-    Some(Raw { line, minor, fields, flags })
+    Some(Raw { line, version, fields, flags })
 }
 
 /// Lines without their ends.
@@ -136,22 +156,34 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-fn first_line(line: &[u8]) -> Option<(Line<'_>, u8)> {
+fn first_line(line: &[u8]) -> Option<(Line<'_>, Version)> {
     if let Some(rest) = line.strip_prefix(b"HTTP/1.") {
-        let (minor, rest) = rest.split_first()?;
+        let (&minor, rest) = rest.split_first()?;
         let digits: [u8; 3] = rest.strip_prefix(b" ")?.get(..3)?.try_into().ok()?;
         let status = digits.iter().try_fold(0u16, |status, digit| digit.is_ascii_digit().then(|| status * 10 + u16::from(digit - b'0')))?;
-        return Some((Line::Response { status }, minor.wrapping_sub(b'0')));
+        return Some((Line::Response { status }, version(minor)?));
     }
     let space = memchr::memchr(b' ', line)?;
     let last = memchr::memrchr(b' ', line)?;
-    let minor = line.get(last + 1..)?.strip_prefix(b"HTTP/1.")?;
-    let &[minor @ b'0'..=b'9'] = minor else { return None };
+    let Some(minor) = line.get(last + 1..)?.strip_prefix(b"HTTP/1.") else { return simple_request(line) };
+    let &[minor] = minor else { return None };
     let target = line.get(space + 1..last)?;
     if space == 0 || target.is_empty() {
         return None;
     }
-    Some((Line::Request { method: &line[..space], target: target.trim_ascii() }, minor - b'0'))
+    Some((Line::Request { method: &line[..space], target: target.trim_ascii() }, version(minor)?))
+}
+
+fn version(minor: u8) -> Option<Version> {
+    minor.is_ascii_digit().then(|| Version { major: 1, minor: minor - b'0' })
+}
+
+/// HTTP/0.9. Other protocols have a word GET too: only what cannot be but a path or a URL counts.
+fn simple_request(line: &[u8]) -> Option<(Line<'_>, Version)> {
+    let target = line.strip_prefix(b"GET ")?;
+    let is_target = target.starts_with(b"/") || target.starts_with(b"http://") || target.starts_with(b"https://");
+    let is_plain = target.iter().all(u8::is_ascii_graphic);
+    (is_target && is_plain).then_some((Line::Request { method: b"GET", target }, Version::HTTP_0_9))
 }
 
 fn field(line: &[u8]) -> Option<Field<'_>> {
@@ -180,7 +212,7 @@ mod tests {
                 };
                 let fields: Vec<_> =
                     raw.fields.iter().map(|field| format!("{}={}", field.name.escape_ascii(), field.value.escape_ascii())).collect();
-                format!("{line} 1.{} {} {:?}", raw.minor, fields.join(","), raw.flags.names())
+                format!("{line} {} {} {:?}", raw.version.as_str(), fields.join(","), raw.flags.names())
             }
         }
     }
@@ -204,6 +236,12 @@ mod tests {
     }
 
     #[test]
+    fn reads_requests_of_http_0_9() {
+        assert_eq!(request(b"GET /a?b\r\n"), "GET /a?b 0.9  []");
+        assert_eq!(request(b"GET http://h/a\n"), "GET http://h/a 0.9  [\"bare-lf\"]");
+    }
+
+    #[test]
     fn uses_what_is_there_of_a_cut_head() {
         assert_eq!(request(b"GET / HTTP/1.1\r\nA: b\r\nCook"), "GET / 1.1 A=b [\"malformed\"]");
     }
@@ -211,7 +249,10 @@ mod tests {
     #[test]
     fn refuses_other_first_lines() {
         for line in [
-            &b"GET /\r\n\r\n"[..],
+            &b"GET key\r\n\r\n"[..],
+            b"POST /\r\n",
+            b"GET /a b\r\n",
+            b"HTTP/1.x 200 OK\r\n",
             b"PROXY TCP4 1.1.1.1 2.2.2.2 1 2\r\n",
             b"HTTP/1.1 2x0 OK\r\n\r\n",
             b"HTTP/2 200\r\n\r\n",

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use lru::LruCache;
 
 use super::connection::{Connection, Outcome, Shared};
+use super::counts::Counts;
 use super::exchange::Exchange;
 use super::head::Wanted;
 use super::redact::Redactor;
@@ -13,7 +14,9 @@ use crate::stream::{Endpoint, Segment};
 /// Connections followed at a time.
 const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16 * 1024).unwrap();
 /// Bytes of streams and heads kept for all of them.
-const MAX_BUFFERED: usize = 8 << 20;
+const MAX_BUFFERED: usize = 16 << 20;
+/// A connection that holds more than this is the first to make room.
+const MUCH_HELD: usize = 64 << 10;
 
 /// Makes exchanges of segments.
 pub struct Tracker {
@@ -21,36 +24,12 @@ pub struct Tracker {
     shared: Shared,
     buffered: usize,
     outcome: Outcome,
-    counts: Counts,
-}
-
-/// What the tracker counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Exchanges, whole or half.
-    pub exchanges: u64,
-    /// Requests without response.
-    pub unpaired_requests: u64,
-    /// Responses without request.
-    pub unpaired_responses: u64,
-    /// Heads that were cut.
-    pub truncated: u64,
-    /// Runs of bytes that are no message.
-    pub undecodable: u64,
-    /// Connections that made room for others.
-    pub evicted: u64,
 }
 
 impl Tracker {
     /// Keeps what is wanted of heads, redacted.
     pub fn new(wanted: Wanted, redactor: Redactor) -> Self {
-        Self {
-            connections: LruCache::new(MAX_CONNECTIONS),
-            shared: Shared { wanted, redactor },
-            buffered: 0,
-            outcome: Outcome::default(),
-            counts: Counts::default(),
-        }
+        Self { connections: LruCache::new(MAX_CONNECTIONS), shared: Shared { wanted, redactor }, buffered: 0, outcome: Outcome::default() }
     }
 
     /// Takes a segment, and passes on the exchanges that are complete with it.
@@ -63,6 +42,10 @@ impl Tracker {
         let connection = self.connections.get_or_insert_mut(key, || Box::new(Connection::new(key, segment.origin)));
         let before = connection.buffered();
         connection.part(sender, segment.part, &self.shared, &mut self.outcome);
+        if self.buffered + connection.buffered() > before + MAX_BUFFERED && connection.held() > MUCH_HELD {
+            // Rather this one than the many that hold little.
+            connection.give_up_waiting(&self.shared, &mut self.outcome);
+        }
         self.buffered = self.buffered + connection.buffered() - before;
         if connection.is_over() && connection.is_idle() {
             self.buffered -= connection.buffered();
@@ -85,24 +68,23 @@ impl Tracker {
 
     /// What was counted so far.
     pub fn counts(&self) -> Counts {
-        self.counts
+        self.outcome.counts
     }
 
     fn evict(&mut self) {
         if let Some((_, mut connection)) = self.connections.pop_lru() {
             self.buffered -= connection.buffered();
             connection.finish(&self.shared, &mut self.outcome);
-            self.counts.evicted += 1;
+            self.outcome.counts.evicted += 1;
         }
     }
 
     fn pass_on(&mut self, each: &mut dyn FnMut(&Exchange)) {
-        self.counts.truncated += std::mem::take(&mut self.outcome.truncated);
-        self.counts.undecodable += std::mem::take(&mut self.outcome.undecodable);
-        for exchange in self.outcome.exchanges.drain(..) {
-            self.counts.exchanges += 1;
-            self.counts.unpaired_requests += u64::from(exchange.response.is_none());
-            self.counts.unpaired_responses += u64::from(exchange.request.is_none());
+        let Outcome { exchanges, counts } = &mut self.outcome;
+        for exchange in exchanges.drain(..) {
+            counts.exchanges += 1;
+            counts.unpaired_requests += u64::from(exchange.response_first_ns.is_none());
+            counts.unpaired_responses += u64::from(exchange.request.is_none());
             each(&exchange);
         }
     }

@@ -1,6 +1,6 @@
 //! Puts the parts of one direction in order by sequence number.
 //!
-//! What was seen before is dropped, also in part. What comes early is held until the missing bytes come, within a bound of
+//! What was seen before is dropped, also in part: the bytes that came first count. What comes early is held until the missing bytes come, within a bound of
 //! bytes, parts and time; then the missing bytes are a gap. The first part of a stream whose start was not seen is held
 //! too, unless a message may start with it: the one before it may be late.
 
@@ -12,11 +12,15 @@ use ehl_probes_common::walk::{Handover, RESTART_DISTANCE};
 use super::Part;
 
 /// Bytes held for one direction.
-const MAX_HELD_BYTES: usize = 256 * 1024;
+const MAX_HELD_BYTES: usize = 1 << 20;
 /// Parts held for one direction.
-const MAX_HELD_PARTS: usize = 128;
-/// How long missing bytes are waited for, in the time of the events: longer than a retransmission usually takes.
-const MAX_WAIT_NS: u64 = 1_000_000_000;
+const MAX_HELD_PARTS: usize = 1024;
+/// Of a stream whose start was not seen, the same until it is begun with what is there.
+const MAX_EARLY_BYTES: usize = 128 << 10;
+const MAX_EARLY_PARTS: usize = 16;
+/// How long missing bytes are waited for, in the time of the events: longer than a retransmission that was lost itself, and was
+/// repeated after twice the time, usually takes (RFC 6298 section 5).
+const MAX_WAIT_NS: u64 = 5_000_000_000;
 
 /// What comes out.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub enum Piece<'a> {
         /// How many.
         missing: u32,
     },
+    /// All bytes of a part had been seen before.
+    Duplicate,
 }
 
 /// One direction.
@@ -43,6 +49,9 @@ pub struct Reassembly {
 
 #[derive(Debug)]
 struct Held {
+    /// When it came.
+    since_ns: u64,
+    /// When the last of its bytes came.
     time_ns: u64,
     sequence: u32,
     acknowledgement: u32,
@@ -65,11 +74,15 @@ impl Reassembly {
         self.next
     }
 
-    /// Takes a part, and passes on what is now in order. `may_start` tells whether a message may start with these bytes.
-    pub fn push(&mut self, part: Part<'_>, may_start: impl Fn(&[u8]) -> bool, deliver: &mut dyn FnMut(Piece<'_>)) {
+    /// Takes a part, and passes on what is now in order. `may_start` tells whether a message may start with these bytes;
+    /// `body_left` is how many bytes from the next one on are of no interest, whatever they are.
+    pub fn push(&mut self, part: Part<'_>, may_start: impl Fn(&[u8]) -> bool, body_left: u64, deliver: &mut dyn FnMut(Piece<'_>)) {
         let Some(next) = self.next else {
             if part.proven & flag::HEAD_START == 0 && !may_start(part.captured) {
-                self.hold(part);
+                self.hold(part, deliver);
+                if self.held.len() > MAX_EARLY_PARTS || self.held_bytes > MAX_EARLY_BYTES {
+                    self.begin(deliver);
+                }
                 return;
             }
             self.pass(part, deliver);
@@ -88,9 +101,11 @@ impl Reassembly {
         } else if part.proven & flag::UNPROVEN == 0 && part.proven != 0 {
             // The kernel saw this part in order, so what is missing before it was lost on the way here.
             self.give_up(part.sequence, deliver);
-            self.push(part, may_start, deliver);
+            self.push(part, may_start, body_left, deliver);
         } else {
-            self.hold(part);
+            let end = u64::from(distance.unsigned_abs()) + u64::from(part.covered);
+            let is_body = end <= body_left && part.handover.is_none();
+            self.hold(if is_body { Part { captured: &[], ..part } } else { part }, deliver);
             while self.is_overdue(part.time_ns) {
                 self.give_up_first(deliver);
             }
@@ -117,6 +132,12 @@ impl Reassembly {
         self.held_bytes
     }
 
+    /// The start will not come.
+    fn begin(&mut self, deliver: &mut dyn FnMut(Piece<'_>)) {
+        self.next = self.held.front().map(|first| first.sequence);
+        self.pass_held(deliver);
+    }
+
     fn pass(&mut self, part: Part<'_>, deliver: &mut dyn FnMut(Piece<'_>)) {
         self.next = Some(part.sequence.wrapping_add(part.covered));
         deliver(Piece::Part(part));
@@ -126,6 +147,7 @@ impl Reassembly {
     fn pass_new(&mut self, mut part: Part<'_>, known: u32, deliver: &mut dyn FnMut(Piece<'_>)) {
         if known > 0 {
             if known >= part.covered && part.handover.is_none() && part.covered > 0 || known > part.covered {
+                deliver(Piece::Duplicate);
                 return;
             }
             part.sequence = part.sequence.wrapping_add(known);
@@ -136,20 +158,20 @@ impl Reassembly {
         self.pass(part, deliver);
     }
 
-    fn hold(&mut self, part: Part<'_>) {
-        if self.held.iter().any(|held| held.has(&part)) {
+    fn hold(&mut self, part: Part<'_>, deliver: &mut dyn FnMut(Piece<'_>)) {
+        let at = self.held.partition_point(|held| (held.sequence.wrapping_sub(part.sequence) as i32) < 0);
+        if self.held.get(at).is_some_and(|held| held.has(&part)) {
+            deliver(Piece::Duplicate);
             return;
         }
-        while self.held.len() >= MAX_HELD_PARTS || self.held_bytes + part.captured.len() > MAX_HELD_BYTES {
-            // Reached only before the stream has begun: else the gap is given up first.
-            let Some(oldest) = self.held.pop_front() else { break };
-            self.held_bytes -= oldest.captured.len();
+        if at > 0 && self.held[at - 1].extend(&part) {
+            return;
         }
-        let at = self.held.partition_point(|held| (held.sequence.wrapping_sub(part.sequence) as i32) < 0);
         self.held_bytes += part.captured.len();
         self.held.insert(
             at,
             Held {
+                since_ns: part.time_ns,
                 time_ns: part.time_ns,
                 sequence: part.sequence,
                 acknowledgement: part.acknowledgement,
@@ -175,10 +197,10 @@ impl Reassembly {
     }
 
     fn is_overdue(&self, now_ns: u64) -> bool {
-        let oldest = self.held.iter().map(|held| held.time_ns).min();
+        let oldest = self.held.iter().map(|held| held.since_ns).min();
         oldest.is_some_and(|oldest| now_ns.saturating_sub(oldest) > MAX_WAIT_NS)
-            || self.held.len() >= MAX_HELD_PARTS - 1
-            || self.held_bytes > MAX_HELD_BYTES / 2
+            || self.held.len() > MAX_HELD_PARTS
+            || self.held_bytes > MAX_HELD_BYTES
     }
 
     fn give_up_first(&mut self, deliver: &mut dyn FnMut(Piece<'_>)) {
@@ -222,6 +244,19 @@ impl Held {
             && part.handover.is_none()
     }
 
+    /// Takes in a part that follows, if neither has bytes of interest.
+    fn extend(&mut self, part: &Part<'_>) -> bool {
+        let is_plain = |captured: &[u8], proven, handover: Option<Handover>| captured.is_empty() && proven == 0 && handover.is_none();
+        let follows = self.sequence.wrapping_add(self.covered) == part.sequence;
+        let extends =
+            follows && is_plain(&self.captured, self.proven, self.handover) && is_plain(part.captured, part.proven, part.handover);
+        if extends {
+            self.covered += part.covered;
+            self.time_ns = part.time_ns;
+        }
+        extends
+    }
+
     fn part(&self) -> Part<'_> {
         Part {
             time_ns: self.time_ns,
@@ -251,9 +286,10 @@ mod tests {
         let mut deliver = |piece: Piece<'_>| match piece {
             Piece::Part(part) => text.push_str(&String::from_utf8_lossy(part.captured)),
             Piece::Gap { missing, .. } => text.push_str(&format!("[{missing}]")),
+            Piece::Duplicate => {}
         };
         for part in parts {
-            stream.push(*part, |bytes| bytes.starts_with(b"G"), &mut deliver);
+            stream.push(*part, |bytes| bytes.starts_with(b"G"), 0, &mut deliver);
         }
         stream.finish(&mut deliver);
         text
@@ -290,10 +326,11 @@ mod tests {
         let mut deliver = |piece: Piece<'_>| match piece {
             Piece::Part(part) => text.push_str(&String::from_utf8_lossy(part.captured)),
             Piece::Gap { missing, .. } => text.push_str(&format!("[{missing}]")),
+            Piece::Duplicate => {}
         };
-        stream.push(part(10, b"GET"), |_| true, &mut deliver);
-        stream.push(part(20, b"x"), |_| true, &mut deliver);
-        stream.push(part(30, b"y"), |_| true, &mut deliver);
+        stream.push(part(10, b"GET"), |_| true, 0, &mut deliver);
+        stream.push(part(20, b"x"), |_| true, 0, &mut deliver);
+        stream.push(part(30, b"y"), |_| true, 0, &mut deliver);
         stream.acknowledged(19, &mut deliver);
         stream.acknowledged(20, &mut deliver);
         assert_eq!(text, "GET[7]x");
@@ -311,16 +348,54 @@ mod tests {
         let mut stream = Reassembly::default();
         let mut gaps = 0;
         stream.restart(0);
-        for number in 1..2000u32 {
-            stream.push(part(number * 2000, &byte), |_| true, &mut |piece| gaps += usize::from(matches!(piece, Piece::Gap { .. })));
+        for number in 1..4000u32 {
+            stream.push(part(number * 2000, &byte), |_| true, 0, &mut |piece| gaps += usize::from(matches!(piece, Piece::Gap { .. })));
             assert!(stream.held_bytes() <= MAX_HELD_BYTES && stream.held.len() <= MAX_HELD_PARTS);
         }
-        assert!(gaps > 1800);
+        assert!(gaps > 2900, "{gaps}");
+    }
+
+    #[test]
+    fn waits_for_no_start_for_long() {
         let mut stream = Reassembly::default();
-        for number in 1..2000u32 {
-            stream.push(part(number * 2000, &byte), |_| false, &mut |_| panic!("nothing starts"));
-            assert!(stream.held_bytes() <= MAX_HELD_BYTES && stream.held.len() <= MAX_HELD_PARTS);
+        let mut parts = 0;
+        for number in 0..20u32 {
+            stream.push(part(1000 + number, b"x"), |_| false, 0, &mut |_| parts += 1);
         }
+        assert_eq!((parts, stream.next()), (20, Some(1020)));
+    }
+
+    #[test]
+    fn keeps_the_bytes_that_came_first() {
+        assert_eq!(run(&[part(10, b"GET /a"), part(14, b"/b "), part(10, b"GET /c")]), "GET /a ");
+        assert_eq!(run(&[part(10, b"GET"), part(14, b"/a"), part(13, b" /b!")]), "GET /b!");
+    }
+
+    #[test]
+    fn holds_no_bytes_of_a_body() {
+        let mut stream = Reassembly::default();
+        let mut pieces = Vec::new();
+        stream.restart(0);
+        for number in 1..5000u32 {
+            stream.push(part(number * 1000, &[b'x'; 1000]), |_| true, 5_000_000, &mut |_| panic!("bytes are missing before it"));
+            assert_eq!((stream.held_bytes(), stream.held.len()), (0, 1));
+        }
+        stream.push(part(0, &[b'y'; 1000]), |_| true, 5_000_000, &mut |piece| match piece {
+            Piece::Part(part) => pieces.push((part.sequence, part.covered)),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(pieces, [(0, 1000), (1000, 4_999_000)]);
+    }
+
+    #[test]
+    fn tells_what_comes_again() {
+        let mut stream = Reassembly::default();
+        let mut again = 0;
+        stream.restart(0);
+        for (sequence, bytes) in [(0, b"GET"), (0, b"GET"), (9, b"abc"), (9, b"abc"), (2, b"T /")] {
+            stream.push(part(sequence, bytes), |_| true, 0, &mut |piece| again += usize::from(matches!(piece, Piece::Duplicate)));
+        }
+        assert_eq!(again, 2);
     }
 
     #[test]
@@ -328,7 +403,7 @@ mod tests {
         let mut stream = Reassembly::default();
         stream.restart(0);
         for _ in 0..2 {
-            stream.push(part(100, b"late"), |_| true, &mut |_| panic!("bytes are missing before it"));
+            stream.push(part(100, b"late"), |_| true, 0, &mut |piece| assert!(matches!(piece, Piece::Duplicate), "{piece:?}"));
             assert_eq!(stream.held_bytes(), 4);
         }
     }

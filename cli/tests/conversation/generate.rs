@@ -226,9 +226,10 @@ impl Making<'_> {
             let begin = self.streams[from].len();
             let len = self.random.within(1..3000);
             self.streams[from].body(len, self.shape.traps, self.random);
-            if let (SERVER, Some(last)) = (from, self.truths.last_mut()) {
-                last.response_bytes += len as u64;
-                last.spans[SERVER].end += len;
+            if let Some(last) = self.truths.last_mut() {
+                let bytes = if from == SERVER { &mut last.response_bytes } else { &mut last.request_bytes };
+                *bytes += len as u64;
+                last.spans[from].end += len;
             }
             self.send(from, begin, 0);
         }

@@ -45,7 +45,7 @@ impl Row {
         let text = |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         let (request, response) = (exchange.request.as_ref(), exchange.response.as_ref());
         // What is odd about the heads themselves is not the matter here.
-        let odd = ["folded", "te-and-cl", "bad-length", "bare-lf", "malformed"];
+        let odd = ["folded", "te-and-cl", "bad-length", "bare-lf", "malformed", "bad-host", "bad-te"];
         Self {
             path: text(request.and_then(|head| head.path())),
             answer: text(response.and_then(|head| head.column(0))),

@@ -198,11 +198,7 @@ fn interface_name(index: u32) -> String {
 }
 
 fn http_version(head: Option<&Head>) -> Cell<'static> {
-    match head.map(|head| head.minor) {
-        Some(0) => Cell::Text(b"1.0"),
-        Some(_) => Cell::Text(b"1.1"),
-        None => Cell::Null,
-    }
+    text(head.map(|head| head.version.as_str().as_bytes()))
 }
 
 fn text(text: Option<&[u8]>) -> Cell<'_> {
