@@ -263,7 +263,13 @@ fn join(this: &mut Direction, segment: &Segment) {
 /// Whether user space knows the connection, and is to know its end.
 #[inline(always)]
 fn is_told(this: &Direction, other: &Direction) -> bool {
-    this.http | other.http != 0 || this.phase == phase::DESYNC || other.phase == phase::DESYNC
+    this.http | other.http != 0 || is_up(this.phase) || is_up(other.phase)
+}
+
+/// Whether bytes went up that are not known to be HTTP.
+#[inline(always)]
+fn is_up(phase: u8) -> bool {
+    phase == phase::DESYNC || phase == phase::HEAD
 }
 
 #[inline(always)]
@@ -448,6 +454,12 @@ fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap
                 submit_raw(walk, len, tap);
                 return pass(this, len);
             }
+            // Before the request's head is over: it may be HTTP/0.9, which has one line and an answer without a head.
+            _ if this.http == 0 && other.phase == phase::HEAD => {
+                tap.desynchronise(other, walk.segment.time_ns);
+                tap.desynchronise(this, walk.segment.time_ns);
+                return tap.raw(this, walk, remaining);
+            }
             other_start => return not_http(this, walk, remaining, end, &other_start, tap),
         }
         head::start(&mut this.scan, tap.window(), end);
@@ -469,6 +481,12 @@ fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap
             tap.submit(Span { time_ns: walk.segment.time_ns, framing: 0, sequence, captured: count, covered: count, flags });
             pass(this, count)
         }
+        // The response to it has no head to tell it by.
+        progress::NOT_HTTP if this.http == 0 && (this.scan.length > 0 || is_simple_request(tap.window())) => {
+            tap.desynchronise(this, walk.segment.time_ns);
+            tap.desynchronise(other, walk.segment.time_ns);
+            tap.raw(this, walk, remaining)
+        }
         progress::NOT_HTTP if this.http == 0 => {
             // Text with a space after its first word: it went up already or goes now.
             this.phase = phase::JOINED;
@@ -482,6 +500,13 @@ fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap
             tap.raw(this, walk, remaining)
         }
     }
+}
+
+/// Whether a line that is no first line of HTTP/1 may be a request of HTTP/0.9: a path or a URL after GET.
+#[inline(always)]
+fn is_simple_request(window: &Window) -> bool {
+    let five = window.word(0) & 0xff_ffff_ffff;
+    five == u64::from_le_bytes(*b"GET /\0\0\0") || five == u64::from_le_bytes(*b"GET h\0\0\0")
 }
 
 /// The head ends `len` bytes into the window: what its body is, and so what of this segment stays down.
@@ -587,9 +612,6 @@ fn response_body(this: &mut Direction, requests: &Direction) -> Body {
     }
     if matches!(scan.status, 100 | 102..=199) {
         return Body::Length(0);
-    }
-    if requests.phase == phase::DESYNC {
-        return Body::Unproven;
     }
     if requests.phase == phase::DESYNC {
         return Body::Unproven;

@@ -107,6 +107,8 @@ const POST: &str = "POST /n/0 HTTP/1.1\r\nContent-Length: 60\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\nX-Answer: 0\r\nContent-Length: 2\r\n\r\nok";
 const OK_1: &str = "HTTP/1.1 200 OK\r\nX-Answer: 1\r\nContent-Length: 2\r\n\r\nok";
 const OK_2: &str = "HTTP/1.1 200 OK\r\nX-Answer: 2\r\nContent-Length: 2\r\n\r\nok";
+const UPGRADE: &str = "GET /n/0 HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+const SWITCHING: &str = "HTTP/1.1 101 Switching Protocols\r\nX-Answer: 0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nX-Answer: 0\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 #[test]
@@ -231,4 +233,132 @@ fn a_body_that_looks_like_a_head_is_none_after_a_loss() {
     for told in script.told() {
         assert!(told.len() == 2 && told[0].starts_with(alone) && told[1] == first, "{told:?}");
     }
+}
+
+#[test]
+fn a_request_of_http_0_9_gets_an_answer_without_a_head() {
+    let told = "GET /n/0 -> None answer ?, Some(10) Some(26) bytes []";
+    for page in ["<html>an old page</html>\r\n", "GET / of an old page, as it", "\x16\x03\x01 an old page, as it was"] {
+        let page = &page[..26];
+        Script::opened().client("GET /n/0\r\n").server(page).server_closes().client_closes().tells(&[told]);
+        Script::opened()
+            .client("GET /n")
+            .client("/0\r")
+            .client("\n")
+            .server(&page[..1])
+            .server(&page[1..])
+            .server_closes()
+            .client_closes()
+            .tells(&[told]);
+    }
+}
+
+#[test]
+fn a_request_of_http_0_9_may_get_an_answer_with_a_head() {
+    let told = "GET /n/0 -> Some(200) answer 0, Some(10) Some(53) bytes []";
+    Script::opened().client("GET /n/0\r\n").server(OK).server_closes().client_closes().tells(&[told]);
+}
+
+#[test]
+fn a_word_get_is_no_request() {
+    Script::opened().client("GET key\r\n").server("$5\r\nvalue\r\n").server_closes().client_closes().tells(&[]);
+}
+
+#[test]
+fn a_websocket_is_one_exchange() {
+    let sent = UPGRADE.len() + 9;
+    let received = SWITCHING.len() + 8;
+    let told = format!("GET /n/0 -> Some(101) answer 0, Some({sent}) Some({received}) bytes []");
+    let script = Script::opened().client(UPGRADE).server(SWITCHING).client("\u{1}\u{5}hello").server("\u{1}\u{2}hi");
+    script.client("\u{8}\0").server("\u{8}\0\0\0").client_closes().server_closes().tells(&[&told]);
+}
+
+#[test]
+fn a_websocket_may_be_answered_with_an_early_frame() {
+    let answer = format!("{SWITCHING}\u{1}\u{2}hi");
+    let told = format!("GET /n/0 -> Some(101) answer 0, Some({}) Some({}) bytes []", UPGRADE.len(), answer.len());
+    Script::opened().client(UPGRADE).server(&answer).server_closes().client_closes().tells(&[&told]);
+}
+
+#[test]
+fn an_early_answer_stands_although_the_request_goes_on() {
+    for status in ["408 Request Timeout", "413 Content Too Large"] {
+        let answer = format!("HTTP/1.1 {status}\r\nX-Answer: 0\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno");
+        let (code, len) = (&status[..3], answer.len());
+        let whole = format!("POST /n/0 -> Some({code}) answer 0, Some(102) Some({len}) bytes []");
+        let script = Script::opened().client(POST).server(&answer).client(&"-".repeat(60));
+        script.server_closes().client_closes().tells(&[&whole]);
+        let cut = format!("POST /n/0 -> Some({code}) answer 0, Some(52) Some({len}) bytes [\"aborted\"]");
+        let script = Script::opened().client(POST).client(&"-".repeat(10)).server(&answer);
+        script.server_closes().client_closes().tells(&[&cut]);
+    }
+}
+
+#[test]
+fn a_timeout_without_request_is_half_an_exchange() {
+    let told = "? ? -> Some(408) answer 0, None Some(64) bytes []";
+    let answer = "HTTP/1.1 408 Request Timeout\r\nX-Answer: 0\r\nContent-Length: 0\r\n\r\n";
+    Script::opened().server(answer).server_closes().client_closes().tells(&[told]);
+}
+
+#[test]
+fn streamed_events_are_one_exchange() {
+    let head = "HTTP/1.1 200 OK\r\nX-Answer: 0\r\nContent-Type: text/event-stream\r\n\r\n";
+    let told = format!("GET /n/0 -> Some(200) answer 0, Some(21) Some({}) bytes []", head.len() + 26);
+    let script = Script::opened().client(GET).server(head).after(3).server("data: one\n\n").after(3).server("data: two!!\n\n\n\n");
+    script.server_closes().client_closes().tells(&[&told]);
+}
+
+#[test]
+fn a_keep_alive_probe_is_no_byte() {
+    let told = "GET /n/0 -> Some(200) answer 0, Some(21) Some(53) bytes []";
+    let next = "GET /n/1 -> Some(200) answer 1, Some(21) Some(53) bytes []";
+    for probe in ["", "\0"] {
+        let mut script = Script::opened().client(GET).server(OK).client(probe);
+        let last = script.packets.len() - 1;
+        let packet = &mut script.packets[last];
+        packet.sequence = packet.sequence.wrapping_sub(1);
+        script.sent[CLIENT] -= probe.len();
+        script.client(GET_1).server(OK_1).tells(&[told, next]);
+    }
+}
+
+#[test]
+fn the_same_ports_may_be_used_again() {
+    let told = "GET /n/0 -> Some(200) answer 0, Some(21) Some(53) bytes []";
+    let next = "GET /n/1 -> Some(200) answer 1, Some(21) Some(53) bytes []";
+    let mut script = Script::opened().client(GET).server(OK);
+    let mut again = Script::opened().client(GET_1).server(OK_1);
+    for packet in &mut again.packets {
+        // Sequence numbers below those of the connection before.
+        packet.sequence = packet.sequence.wrapping_sub(5_000_000);
+        packet.acknowledgement = packet.acknowledgement.wrapping_sub(5_000_000);
+    }
+    script.packets.append(&mut again.packets);
+    script.tells(&[told, next]);
+}
+
+#[test]
+fn a_reset_ends_what_is_under_way() {
+    let told = "GET /n/0 -> Some(200) answer 0, Some(21) Some(53) bytes []";
+    let cut = "GET /n/1 -> None answer ?, Some(21) None bytes [\"aborted\"]";
+    let mut script = Script::opened().client(GET).server(OK).client(GET_1);
+    script.send(SERVER, tcp_flag::RST, "");
+    script.tells(&[told, cut]);
+}
+
+#[test]
+fn an_answer_goes_on_after_the_client_closed_its_half() {
+    let told = "GET /n/0 -> Some(200) answer 0, Some(21) Some(53) bytes []";
+    Script::opened().client(GET).client_closes().server(&OK[..30]).server(&OK[30..]).server_closes().tells(&[told]);
+}
+
+#[test]
+fn one_direction_alone_gives_halves() {
+    let request = "GET /n/0 -> None answer ?, Some(21) None bytes [\"open\"]";
+    let other = "GET /n/1 -> None answer ?, Some(21) None bytes [\"open\"]";
+    Script::opened().client(GET).client(GET_1).tells(&[request, other]);
+    let response = "? ? -> Some(200) answer 0, None Some(53) bytes []";
+    let next = "? ? -> Some(200) answer 1, None Some(53) bytes []";
+    Script::joined().server(OK).server(OK_1).tells(&[response, next]);
 }
