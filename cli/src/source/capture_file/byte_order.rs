@@ -10,11 +10,27 @@ pub(super) enum ByteOrder {
 }
 
 impl ByteOrder {
-    /// The number in the four bytes from `at` on, which the caller knows to be there.
+    /// The number in the two bytes from `at` on, which the caller knows to be there, as in the ones below.
+    pub(super) fn u16(self, bytes: &[u8], at: usize) -> u16 {
+        match self {
+            Self::Little => u16::from_le_bytes(array(bytes, at)),
+            Self::Big => u16::from_be_bytes(array(bytes, at)),
+        }
+    }
+
+    /// The number in four bytes.
     pub(super) fn u32(self, bytes: &[u8], at: usize) -> u32 {
         match self {
             Self::Little => u32::from_le_bytes(array(bytes, at)),
             Self::Big => u32::from_be_bytes(array(bytes, at)),
+        }
+    }
+
+    /// The number in eight bytes.
+    pub(super) fn u64(self, bytes: &[u8], at: usize) -> u64 {
+        match self {
+            Self::Little => u64::from_le_bytes(array(bytes, at)),
+            Self::Big => u64::from_be_bytes(array(bytes, at)),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::io::Read;
 use super::error::ReadError;
 use super::input::Input;
 use super::pcap::Pcap;
+use super::pcapng::Pcapng;
 
 /// libpcap's `MAXIMUM_SNAPLEN`: no program captures more of a packet, so that more is damage.
 pub(super) const MAX_PACKET_BYTES: u32 = 256 << 10;
@@ -33,11 +34,12 @@ pub struct Packets {
 
 enum Format {
     Pcap(Pcap),
+    Pcapng(Pcapng),
 }
 
 impl Packets {
-    /// Reads as much as tells the format: pcap in both byte orders, with microseconds or nanoseconds, and Kuznetzov's; also in
-    /// gzip of any number of members. Reads may be short or interrupted.
+    /// Reads as much as tells the format: pcap in both byte orders, with microseconds or nanoseconds, and Kuznetzov's; pcapng; either of
+    /// them in gzip of any number of members. Reads may be short or interrupted.
     ///
     /// # Errors
     /// [`ReadError::Empty`] and [`ReadError::NotCapture`] when it is none of these, others when its beginning cannot be read.
@@ -45,6 +47,8 @@ impl Packets {
         let mut input = Input::open(input)?;
         let format = if let Some(pcap) = Pcap::open(&mut input)? {
             Format::Pcap(pcap)
+        } else if let Some(pcapng) = Pcapng::open(&mut input)? {
+            Format::Pcapng(pcapng)
         } else {
             return Err(unknown(&mut input));
         };
@@ -62,9 +66,27 @@ impl Packets {
         }
         let packet = match &mut self.format {
             Format::Pcap(pcap) => pcap.next(&mut self.input),
+            Format::Pcapng(pcapng) => pcapng.next(&mut self.input),
         };
         self.failed = packet.is_err();
         packet
+    }
+
+    /// Packets that the interface or the system dropped, as the capturing program says in what has been read: the sum of `isb_ifdrop` and
+    /// `isb_osdrop` in the last statistics of each interface. `None` when it does not say, as in pcap.
+    pub fn dropped(&self) -> Option<u64> {
+        match &self.format {
+            Format::Pcap(_) => None,
+            Format::Pcapng(pcapng) => pcapng.dropped(),
+        }
+    }
+
+    /// What the file calls an interface of the section that the last packet is of (`if_name`).
+    pub fn interface_name(&self, interface: u32) -> Option<&str> {
+        match &self.format {
+            Format::Pcap(_) => None,
+            Format::Pcapng(pcapng) => pcapng.interface_name(interface),
+        }
     }
 }
 
@@ -81,11 +103,16 @@ fn unknown(input: &mut Input) -> ReadError {
 mod tests {
     use std::io::Cursor;
 
-    use super::super::testing::{Given, PcapFile, Trickle, gzip, read_all, read_rest};
+    use super::super::testing::{Given, PcapFile, PcapngFile, Trickle, gzip, read_all, read_rest};
     use super::*;
 
     fn pcap() -> PcapFile {
         PcapFile::new(1).packet(1, 1, b"first", 5).packet(2, 2, b"", 60).packet(3, 3, b"third packet", 12)
+    }
+
+    fn pcapng() -> PcapngFile {
+        let section = PcapngFile::default().section(true).interface(1, 0, &[(2, b"eth0")]).packet(0, 5, b"first", 5);
+        section.block(0xbad, |body| body.u32(9)).simple_packet(b"second", 6).section(false).interface(101, 0, &[]).packet(0, 7, b"3", 3)
     }
 
     fn error_of(bytes: &[u8]) -> String {
@@ -130,8 +157,17 @@ mod tests {
     }
 
     #[test]
+    fn pcapng_cut_anywhere_gives_whole_packets_and_where_the_next_block_begins() {
+        let file = pcapng().bytes();
+        let ends = [28, 60, 100, 116, 140, 168, 188, 224];
+        assert_eq!(file.len(), ends[7]);
+        cut_everywhere(&file, &ends, "block");
+        assert_eq!(read_all(Cursor::new(file[..140].to_vec())).0.len(), 2);
+    }
+
+    #[test]
     fn reads_byte_by_byte_what_it_reads_at_once() {
-        for file in [pcap().bytes(), gzip(&pcap().bytes())] {
+        for file in [pcap().bytes(), pcapng().bytes()] {
             let (at_once, _) = read_all(Cursor::new(file.clone()));
             assert_eq!(at_once.len(), 3);
             let (given, error) = read_all(Trickle::new(file));
@@ -158,7 +194,7 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 8) as usize % below
         };
-        let files = [pcap().bytes(), gzip(&pcap().bytes())];
+        let files = [pcap().bytes(), pcapng().bytes(), gzip(&pcap().bytes()), gzip(&pcapng().bytes())];
         for round in 0..40_000 {
             let mut file = files[round % files.len()].clone();
             for _ in 0..=random(3) {
@@ -168,6 +204,7 @@ mod tests {
             let Ok(mut packets) = Packets::open(Box::new(Cursor::new(file))) else { continue };
             let (given, _): (Vec<Given>, _) = read_rest(&mut packets);
             assert!(given.len() <= 40 && given.iter().all(|(_, _, _, bytes, wire_len)| bytes.len() <= *wire_len as usize));
+            let _ = (packets.dropped(), packets.interface_name(u32::MAX));
         }
     }
 }

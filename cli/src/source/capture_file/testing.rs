@@ -47,6 +47,10 @@ impl Bytes {
         self.bytes.extend_from_slice(bytes);
         self
     }
+
+    fn padded(&mut self, bytes: &[u8]) -> &mut Self {
+        self.all(bytes).all(&[0; 3][..bytes.len().next_multiple_of(4) - bytes.len()])
+    }
 }
 
 /// A pcap file.
@@ -80,6 +84,63 @@ impl PcapFile {
     pub(crate) fn bytes(self) -> Vec<u8> {
         self.file.bytes
     }
+}
+
+/// A pcapng file.
+#[derive(Default)]
+pub(crate) struct PcapngFile(Bytes);
+
+impl PcapngFile {
+    /// Begins a section; what follows is in its byte order.
+    pub(crate) fn section(mut self, big_endian: bool) -> Self {
+        self.0.big_endian = big_endian;
+        self.block(0x0a0d_0d0a, |body| body.u32(0x1a2b_3c4d).u16(1).u16(0).u32(u32::MAX).u32(u32::MAX))
+    }
+
+    /// Describes an interface, with options of these codes and values; values are in the section's byte order as they are.
+    pub(crate) fn interface(self, link_type: u16, snap_bytes: u32, options: &[(u16, &[u8])]) -> Self {
+        self.block(1, |body| put_options(body.u16(link_type).u16(0).u32(snap_bytes), options))
+    }
+
+    pub(crate) fn packet(self, interface: u32, ticks: u64, bytes: &[u8], wire_len: u32) -> Self {
+        self.block(6, |body| put_packet(body.u32(interface), ticks, bytes, wire_len))
+    }
+
+    pub(crate) fn obsolete_packet(self, interface: u16, ticks: u64, bytes: &[u8], wire_len: u32) -> Self {
+        self.block(2, |body| put_packet(body.u16(interface).u16(0), ticks, bytes, wire_len))
+    }
+
+    pub(crate) fn simple_packet(self, bytes: &[u8], wire_len: u32) -> Self {
+        self.block(3, |body| body.u32(wire_len).padded(bytes))
+    }
+
+    pub(crate) fn statistics(self, interface: u32, options: &[(u16, &[u8])]) -> Self {
+        self.block(5, |body| put_options(body.u32(interface).u32(0).u32(0), options))
+    }
+
+    /// Any block, framed.
+    pub(crate) fn block(mut self, kind: u32, put: impl FnOnce(&mut Bytes) -> &mut Bytes) -> Self {
+        let mut body = Bytes { big_endian: self.0.big_endian, bytes: Vec::new() };
+        put(&mut body);
+        let length = 12 + body.bytes.len() as u32;
+        self.0.u32(kind).u32(length).all(&body.bytes).u32(length);
+        self
+    }
+
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        self.0.bytes
+    }
+}
+
+fn put_packet<'a>(body: &'a mut Bytes, ticks: u64, bytes: &[u8], wire_len: u32) -> &'a mut Bytes {
+    body.u32((ticks >> 32) as u32).u32(ticks as u32).u32(bytes.len() as u32).u32(wire_len).padded(bytes)
+}
+
+fn put_options<'a>(body: &'a mut Bytes, options: &[(u16, &[u8])]) -> &'a mut Bytes {
+    for (code, value) in options {
+        body.u16(*code).u16(value.len() as u16).padded(value);
+    }
+    if options.is_empty() { body } else { body.u32(0) }
 }
 
 /// One member of gzip.
