@@ -1,5 +1,6 @@
-//! Where segments come from: the kernel's ring buffer (and later capture files). The one seam below the pipeline.
+//! Where segments come from: the kernel's ring buffer, and capture files. The one seam below the pipeline.
 
+pub mod capture_file;
 pub mod ring;
 
 use crate::stream::Segment;
