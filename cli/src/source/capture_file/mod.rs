@@ -1,6 +1,7 @@
 //! Segments from the packets of a capture file.
 
 mod link;
+pub mod watched;
 
 /// A packet as the file has it.
 #[derive(Clone, Copy, Debug)]
