@@ -1,7 +1,10 @@
 //! Segments from the packets of a capture file.
 
-mod link;
 pub mod watched;
+
+mod fragments;
+mod ip;
+mod link;
 
 /// A packet as the file has it.
 #[derive(Clone, Copy, Debug)]
