@@ -1,5 +1,6 @@
 //! Segments from the packets of a capture file.
 
+pub mod segments;
 pub mod watched;
 
 mod fragments;
