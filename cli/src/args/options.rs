@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
+use clap::{
+    Args, ValueEnum,
+    builder::{NonEmptyStringValueParser, PathBufValueParser},
+};
 
 use super::{HostPattern, Method, Net, PathPattern, PortRange, RingSize, Rows, RunTime, StatusRange, Threshold};
 
@@ -14,12 +17,22 @@ pub(super) const GATES: &str = "Gates";
 /// What the kernel is asked for, and for how long.
 #[derive(Debug, Args)]
 pub struct Watch {
-    /// How long to watch (30s, 250ms, 1m 30s)
+    /// How long to watch (30s, 250ms, 1m 30s); 10s if not given
     ///
     /// Counted from the moment the probe is attached, whether or not there is traffic. Longer than
-    /// zero, at most 24h: there is no "for ever".
-    #[arg(long = "for", value_name = "DURATION", default_value = "10s", help_heading = WATCHING)]
-    pub run_time: RunTime,
+    /// zero, at most 24h: there is no "for ever". With --read, how long to read; to the end if not given.
+    #[arg(long = "for", value_name = "DURATION", help_heading = WATCHING)]
+    pub run_time: Option<RunTime>,
+
+    /// Read a capture file (pcap, pcapng, gzip) instead; - for stdin
+    ///
+    /// The same rows and options, from packets that were captured before: by tcpdump -w, for example. Needs no
+    /// privileges. Ethernet, VLAN tags, Linux cooked captures, raw IP and loopback are understood, and IP
+    /// fragments put together. Times are those of the packets. If the file is cut off or damaged, the rows so far
+    /// are printed, and the exit status is 1.
+    #[arg(long, value_name = "FILE", help_heading = WATCHING, value_parser = PathBufValueParser::new(),
+          conflicts_with_all = ["interfaces", "ring_size", "probe_cost"])]
+    pub read: Option<PathBuf>,
 
     /// Stop after N exchanges that were kept
     ///

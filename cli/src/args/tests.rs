@@ -37,8 +37,8 @@ fn a_bare_capture_watches_everything_for_ten_seconds() {
     assert_eq!(probe, ProbeName::SockHttp);
     let ExchangeCapture { watch, selection, headers, output, top, max_rows, gates } = exchanges;
 
-    let Watch { run_time, count, interfaces, ports, nets, ring_size, probe_cost } = watch;
-    assert_eq!(run_time, RunTime(Duration::from_secs(10)));
+    let Watch { run_time, read, count, interfaces, ports, nets, ring_size, probe_cost } = watch;
+    assert_eq!((run_time, read), (None, None));
     assert_eq!(ring_size, RingSize(8 << 20));
     assert!(count.is_none() && interfaces.is_empty() && ports.is_empty() && nets.is_empty());
     assert!(!probe_cost);
@@ -95,7 +95,7 @@ fn sock_http_is_a_capture_without_the_choice_of_probe() {
     let Command::SockHttp(exchanges) = parse(&["sock-http", "--for=1s", "--count=3"]) else {
         panic!("another command");
     };
-    assert_eq!(exchanges.watch.run_time, RunTime(Duration::from_secs(1)));
+    assert_eq!(exchanges.watch.run_time, Some(RunTime(Duration::from_secs(1))));
     assert_eq!(exchanges.watch.count.map(|n| n.0.get()), Some(3));
     refused(&["sock-http", "--probe=sock-http"], "unexpected argument '--probe'");
 }

@@ -11,19 +11,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGINT, SIGTERM};
 
+use super::signals::Signals;
 use crate::probe::{Cost, Links};
-
-/// Exit status when a second signal comes.
-const FORCED: i32 = 130;
-
-/// SIGINT and SIGTERM: the first one asks to stop, the second one ends the process.
-pub(super) struct Signals {
-    requested: Arc<AtomicBool>,
-    wake: UnixStream,
-    woken: UnixStream,
-}
 
 /// Holds the links in a thread of its own.
 pub(super) struct Guard {
@@ -32,29 +22,6 @@ pub(super) struct Guard {
     wake: UnixStream,
     deadline: Instant,
     thread: Option<JoinHandle<Option<Cost>>>,
-}
-
-impl Signals {
-    /// From here on a signal does not end the process at once.
-    pub(super) fn catch() -> anyhow::Result<Self> {
-        let (woken, wake) = UnixStream::pair().context("cannot make a pipe for signals")?;
-        wake.set_nonblocking(true).context("cannot make a pipe for signals")?;
-        let requested = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            let caught = || format!("cannot catch signal {signal}");
-            // In this order: the first signal finds the flag unset, and only then sets it.
-            signal_hook::flag::register_conditional_shutdown(signal, FORCED, Arc::clone(&requested)).with_context(caught)?;
-            signal_hook::flag::register(signal, Arc::clone(&requested)).with_context(caught)?;
-            let wake = wake.try_clone().with_context(caught)?;
-            signal_hook::low_level::pipe::register(signal, wake).with_context(caught)?;
-        }
-        Ok(Self { requested, wake, woken })
-    }
-
-    /// Whether a signal came.
-    pub(super) fn is_requested(&self) -> bool {
-        self.requested.load(Ordering::Relaxed)
-    }
 }
 
 impl Guard {

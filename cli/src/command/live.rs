@@ -7,11 +7,13 @@ use std::time::Duration;
 use ehl_probes_common::counter::Counter;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::guard::{Guard, Signals};
+use super::guard::Guard;
+use super::job::{self, Session};
 use super::plan::{Watch, not_http};
+use super::signals::Signals;
 use crate::http::selection::Selection;
 use crate::http::tracker::Tracker;
-use crate::pipeline::{Pipeline, Report};
+use crate::pipeline::Pipeline;
 use crate::probe::{Attached, Cost, Counters, needs, sock_http};
 use crate::progress::{Notes, Progress, accounting_line};
 use crate::render::{Accounting, NotHttp, ProbeCost, Run, StopReason, Summary};
@@ -22,14 +24,6 @@ use crate::source::ring::Ring;
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Records taken before stop conditions are looked at again.
 const BATCH: usize = 64 * 1024;
-
-/// A report that is told of the start and the end.
-pub(super) trait Session: Report {
-    /// The probe is attached.
-    fn start(&mut self, run: &Run) -> io::Result<()>;
-    /// The run is over: prints what is left, and completes the summary with what was printed.
-    fn finish(&mut self, summary: &mut Summary) -> io::Result<()>;
-}
 
 /// What a run is to do.
 pub(super) struct Live<'a> {
@@ -46,7 +40,8 @@ pub(super) struct Live<'a> {
     pub(super) grace: Duration,
 }
 
-const PROBE: &str = "sock-http";
+/// The probe that is attached.
+pub(super) const PROBE: &str = "sock-http";
 
 impl Live<'_> {
     /// Runs to the deadline, a signal, `--count` or a closed pipe.
@@ -86,12 +81,7 @@ impl Live<'_> {
         };
         let mut summary = Summary { ended_at_ns: unix_ns(), stop_reason, accounting: account(&pipeline, &counters, cost)? };
         drop(pipeline);
-        if stop_reason != StopReason::ClosedPipe {
-            match session.finish(&mut summary) {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => summary.stop_reason = StopReason::ClosedPipe,
-                other => other?,
-            }
-        }
+        job::finish(session, &mut summary)?;
         tell(wanted, notes, &summary, &counters);
         Ok(summary)
     }
@@ -101,9 +91,9 @@ impl Live<'_> {
 fn describe(watch: &Watch) -> Run {
     let uname = rustix::system::uname();
     Run {
-        host: uname.nodename().to_string_lossy().into_owned(),
-        kernel: uname.release().to_string_lossy().into_owned(),
-        probe: PROBE,
+        host: Some(uname.nodename().to_string_lossy().into_owned()),
+        kernel: Some(uname.release().to_string_lossy().into_owned()),
+        probe: Some(PROBE),
         attached: watch.describe(),
         started_at_ns: unix_ns(),
     }
@@ -228,20 +218,4 @@ fn monotonic_to_unix_ns() -> u64 {
 fn ns(clock: ClockId) -> u64 {
     let time = clock_gettime(clock);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-}
-
-/// The exit-deciding part of a finished run.
-pub(super) fn gate(summary: &Summary, gates: &crate::args::Gates, notes: Notes) -> super::Outcome {
-    let accounting = &summary.accounting;
-    if gates.fail_on_loss && accounting.lost > 0 {
-        notes.warn(format_args!("{} events were lost (--fail-on-loss)", accounting.lost));
-        return super::Outcome::Lost;
-    }
-    match gates.expect_min {
-        Some(expected) if accounting.rows < expected => {
-            notes.warn(format_args!("{} rows, {expected} expected (--expect-min)", accounting.rows));
-            super::Outcome::TooFew
-        }
-        _ => super::Outcome::Done,
-    }
 }

@@ -3,10 +3,14 @@
 mod capture;
 pub mod demo;
 mod guard;
+mod input;
+mod job;
 mod live;
 mod plan;
 mod printing;
 mod probes;
+mod replay;
+mod signals;
 mod top_headers;
 
 use std::process::ExitCode;

@@ -38,7 +38,11 @@ impl Watch {
         if settings.networks.len() > MAX_NETWORKS {
             return Err(Usage(format!("--net was given {} times; at most {MAX_NETWORKS} networks are watched", settings.networks.len())));
         }
-        Ok(Self { settings, run_time: args.run_time.0, count: args.count.map(|rows| rows.0.get() as u64) })
+        Ok(Self {
+            settings,
+            run_time: args.run_time.as_ref().map_or(RUN_TIME, |time| time.0),
+            count: args.count.map(|rows| rows.0.get() as u64),
+        })
     }
 
     /// Watched interfaces that are not there any more, by name.
@@ -59,6 +63,9 @@ impl Watch {
         [Some(interfaces), ports, networks].into_iter().flatten().collect()
     }
 }
+
+/// How long to watch, if nothing is said.
+const RUN_TIME: Duration = Duration::from_secs(10);
 
 /// The map's size.
 const MAX_NETWORKS: usize = 256;

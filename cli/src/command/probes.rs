@@ -24,7 +24,12 @@ pub(super) fn run(args: &args::Probes) -> anyhow::Result<Outcome> {
     let mut renderer = render::renderer(format, &schema, &options, Box::new(output.writer()));
     let uname = rustix::system::uname();
     let (host, kernel) = (uname.nodename().to_string_lossy(), uname.release().to_string_lossy());
-    renderer.start(&Run { host: host.into_owned(), kernel: kernel.into_owned(), started_at_ns: unix_ns(), ..Run::default() })?;
+    renderer.start(&Run {
+        host: Some(host.into_owned()),
+        kernel: Some(kernel.into_owned()),
+        started_at_ns: unix_ns(),
+        ..Run::default()
+    })?;
     let entries = probes();
     for entry in &entries {
         let Entry { name, hook, sees, needs, kernel, verdict } = entry;

@@ -1,16 +1,14 @@
 //! `ehl top-headers`: header elements ranked.
 
 use std::io;
-use std::time::Duration;
 
-use super::live::{Live, Session, gate};
+use super::Outcome;
+use super::job::{Job, Session};
 use super::printing::{self, commit, usage};
-use super::{Outcome, plan};
 use crate::aggregate::elements::{Elements, Row};
 use crate::args::{self, Messages};
 use crate::http::exchange::Exchange;
 use crate::http::head::{Direction, Wanted};
-use crate::http::tracker::Tracker;
 use crate::pipeline::Report;
 use crate::progress::Notes;
 use crate::render::{Cell, Column, Options, Renderer, Run, Schema, Summary, TopValue};
@@ -18,27 +16,16 @@ use crate::render::{Cell, Column, Options, Renderer, Run, Schema, Summary, TopVa
 /// Ranks as asked for.
 pub(super) fn run(args: &args::TopHeaders) -> anyhow::Result<Outcome> {
     let notes = Notes { quiet: args.output.quiet };
-    let watch = plan::Watch::new(&args.watch)?;
+    let job = Job::new(&args.watch, &args.selection, &args.output, Wanted { columns: Vec::new(), all: true })?;
     let schema = schema();
     let selected = (!args.output.columns.is_empty()).then(|| schema.select(&args.output.columns.join(","))).transpose().map_err(usage)?;
     let options = Options { columns: selected, top: Some(args.top.0.get()), fit: true, ..Options::default() };
     let (output, renderer) = printing::open(&args.output, &schema, options)?;
     let mut report =
         TopHeaders { elements: Elements::default(), renderer, direction: args.direction, values: usize::from(args.values), notes };
-    let tracker = Tracker::new(Wanted { columns: Vec::new(), all: true }, plan::redactor(args.output.redact));
-    let live = Live {
-        watch: &watch,
-        selection: plan::selection(&args.selection),
-        tracker,
-        notes,
-        verbose: args.output.verbose,
-        attached: &mut || Ok(()),
-        stopping: &mut || Ok(()),
-        grace: Duration::ZERO,
-    };
-    let summary = live.run(&mut report)?;
+    let ended = job.run(&mut report)?;
     commit(output)?;
-    Ok(gate(&summary, &args.gates, notes))
+    ended.outcome(&args.gates, notes)
 }
 
 fn schema() -> Schema {

@@ -73,6 +73,13 @@ fn push_list<T>(out: &mut Vec<u8>, items: &[T], mut push: impl FnMut(&mut Vec<u8
     out.push(b']');
 }
 
+fn push_known(out: &mut Vec<u8>, text: Option<&str>) {
+    match text {
+        Some(text) => push_string(out, text),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
 /// The members that say where and when a run looks, up to `started_at`, without braces.
 pub(super) fn push_run(out: &mut Vec<u8>, clock: &mut Clock, schema: &Schema, run: &Run) {
     let Run { host, kernel, probe, attached, started_at_ns } = run;
@@ -83,10 +90,9 @@ pub(super) fn push_run(out: &mut Vec<u8>, clock: &mut Clock, schema: &Schema, ru
         push_string(out, env!("CARGO_PKG_VERSION"));
     });
     out.push(b'}');
-    push_next(out, "host", |out| push_string(out, host));
-    push_next(out, "kernel", |out| push_string(out, kernel));
-    let probe = if probe.is_empty() { Cell::Null } else { Cell::Text(probe.as_bytes()) };
-    push_next(out, "probe", |out| push_cell(out, clock, probe));
+    push_next(out, "host", |out| push_known(out, host.as_deref()));
+    push_next(out, "kernel", |out| push_known(out, kernel.as_deref()));
+    push_next(out, "probe", |out| push_known(out, *probe));
     push_next(out, "attached", |out| {
         push_list(out, attached, |out, name| push_string(out, name));
     });

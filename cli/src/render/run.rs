@@ -1,24 +1,24 @@
 //! What is said about a run beside its rows: where and when it looked, why it stopped, what it counted.
 
-/// Where and when a run looked; known once the probe is attached.
+/// Where and when a run looked; known once the probe is attached, or the file is open.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
-    /// Name of the host.
-    pub host: String,
-    /// Kernel release.
-    pub kernel: String,
-    /// Name of the probe; empty (`null` in JSON) where none was used.
-    pub probe: &'static str,
+    /// Name of the host that was looked at; `None` when that is not known, as of a file.
+    pub host: Option<String>,
+    /// Its kernel release.
+    pub kernel: Option<String>,
+    /// Name of the probe; `None` where none was used.
+    pub probe: Option<&'static str>,
     /// What the probe is attached to: interfaces, libraries, or the file that was read.
     pub attached: Vec<String>,
-    /// When it was attached, in nanoseconds since 1970.
+    /// When it was attached, or the first packet captured, in nanoseconds since 1970.
     pub started_at_ns: u64,
 }
 
 /// How a run ended.
 #[derive(Clone, Debug)]
 pub struct Summary {
-    /// When it stopped looking, in nanoseconds since 1970.
+    /// When it stopped looking, or the last packet was captured, in nanoseconds since 1970.
     pub ended_at_ns: u64,
     /// Why it stopped looking.
     pub stop_reason: StopReason,

@@ -57,9 +57,9 @@ pub(super) const TOP_VALUES: [TopValue<'static>; 2] =
 
 pub(super) fn run() -> Run {
     Run {
-        host: "web-1".to_owned(),
-        kernel: "6.12.0".to_owned(),
-        probe: "sock-http",
+        host: Some("web-1".to_owned()),
+        kernel: Some("6.12.0".to_owned()),
+        probe: Some("sock-http"),
         attached: vec!["eth0".to_owned(), "lo".to_owned()],
         started_at_ns: 1_767_323_045_000_000_000,
     }

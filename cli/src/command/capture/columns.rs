@@ -9,8 +9,6 @@ use crate::http::head::Head;
 use crate::render::{Cell, Column, ColumnError, Schema};
 use crate::stream::Origin;
 
-const PROBE: &[u8] = b"sock-http";
-
 /// Name, width and alignment of a fixed column, and whether it is shown by default.
 struct Fixed(&'static str, u16, Side, bool);
 
@@ -71,13 +69,14 @@ const HEADER_WIDTH: u16 = 24;
 /// The columns of one run.
 pub(in crate::command) struct Columns {
     headers: Vec<String>,
+    probe: Option<&'static str>,
     interfaces: HashMap<u32, String>,
 }
 
 impl Columns {
-    /// The fixed columns and one for each header element.
-    pub(in crate::command) fn new(headers: &[HeaderName]) -> Self {
-        Self { headers: headers.iter().map(header_column).collect(), interfaces: HashMap::new() }
+    /// The fixed columns and one for each header element, of what `probe` sees.
+    pub(in crate::command) fn new(headers: &[HeaderName], probe: Option<&'static str>) -> Self {
+        Self { headers: headers.iter().map(header_column).collect(), probe, interfaces: HashMap::new() }
     }
 
     /// All columns, the fixed ones first.
@@ -141,7 +140,7 @@ impl Columns {
         let mut cells = Vec::with_capacity(FIXED.len() + self.headers.len());
         cells.extend_from_slice(&[
             Cell::Time(exchange.time_ns()),
-            Cell::Text(PROBE),
+            text(self.probe.map(str::as_bytes)),
             pid,
             Cell::Null,
             Cell::Address(client.ip()),
@@ -218,7 +217,7 @@ mod tests {
     use super::*;
 
     fn names(width: u16) -> String {
-        let columns = Columns::new(&[]);
+        let columns = Columns::new(&[], None);
         let schema = columns.schema();
         let selected = columns.select(&schema, &[]).expect("the default columns");
         let names: Vec<_> = columns.fitting(&schema, &selected, width).iter().map(|place| schema.columns[*place].name.as_ref()).collect();

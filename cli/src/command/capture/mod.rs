@@ -3,16 +3,14 @@
 mod columns;
 
 use std::io;
-use std::time::Duration;
 
 pub(super) use self::columns::Columns;
-use super::live::{Live, Session, gate};
+use super::job::{Job, Session};
 use super::printing::{self, commit, usage};
 use super::{Outcome, Usage, plan};
 use crate::args;
 use crate::http::exchange::Exchange;
 use crate::http::head::{Direction, Wanted};
-use crate::http::tracker::Tracker;
 use crate::pipeline::Report;
 use crate::progress::Notes;
 use crate::render::{Options, Renderer, Run, Schema, Summary};
@@ -20,31 +18,20 @@ use crate::render::{Options, Renderer, Run, Schema, Summary};
 /// Captures as asked for.
 pub(super) fn run(args: &args::ExchangeCapture) -> anyhow::Result<Outcome> {
     let notes = Notes { quiet: args.output.quiet };
-    let watch = plan::Watch::new(&args.watch)?;
     if let Some(twice) = args.headers.iter().enumerate().find(|(at, header)| args.headers[..*at].contains(header)) {
         return Err(Usage(format!("--header {} was given twice; name each header element once", twice.1)).into());
     }
-    let columns = Columns::new(&args.headers);
+    let job = Job::new(&args.watch, &args.selection, &args.output, wanted(&args.headers))?;
+    let columns = Columns::new(&args.headers, job.probe());
     let schema = columns.schema();
     let selected = printed(&columns, &schema, &args.output)?;
     let top = args.top.as_ref().map(|rows| rows.0.get());
     let options = Options { columns: Some(selected), top, max_rows: args.max_rows.0.get(), ..Options::default() };
     let (output, renderer) = printing::open(&args.output, &schema, options)?;
     let mut capture = Capture::new(columns, renderer);
-    let tracker = Tracker::new(wanted(&args.headers), plan::redactor(args.output.redact));
-    let live = Live {
-        watch: &watch,
-        selection: plan::selection(&args.selection),
-        tracker,
-        notes,
-        verbose: args.output.verbose,
-        attached: &mut || Ok(()),
-        stopping: &mut || Ok(()),
-        grace: Duration::ZERO,
-    };
-    let summary = live.run(&mut capture)?;
+    let ended = job.run(&mut capture)?;
     commit(output)?;
-    Ok(gate(&summary, &args.gates, notes))
+    ended.outcome(&args.gates, notes)
 }
 
 /// The columns asked for. Without `--columns`, a table on a terminal has those that fit: rows that wrap several times are

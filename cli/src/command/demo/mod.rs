@@ -18,7 +18,7 @@ use std::time::Duration;
 use self::api::Api;
 use self::clients::{Clients, Sent};
 use super::capture::{Capture, Columns};
-use super::live::Live;
+use super::live::{Live, PROBE};
 use super::printing::commit;
 use super::{Outcome, plan};
 use crate::args;
@@ -54,7 +54,7 @@ pub(super) fn run(args: &args::Demo) -> anyhow::Result<Outcome> {
         run_time: args.run_time.0,
         count: None,
     };
-    let columns = Columns::new(&[]);
+    let columns = Columns::new(&[], Some(PROBE));
     let schema = columns.schema();
     let format = plan::format(args.format);
     let typed: Vec<_> = if format == Format::Table { TABLE_COLUMNS.map(str::to_owned).to_vec() } else { Vec::new() };

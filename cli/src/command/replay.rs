@@ -1,0 +1,169 @@
+//! A run over a capture file: the same pipeline, fed with packets that were captured before. Needs no privileges.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use super::input::{Input, Stop};
+use super::job::{self, Session};
+use super::live::unix_ns;
+use super::signals::Signals;
+use crate::args;
+use crate::http::selection::Selection;
+use crate::http::tracker::Tracker;
+use crate::pipeline::Pipeline;
+use crate::progress::{Notes, accounting_line};
+use crate::render::{Accounting, NotHttp, Run, StopReason, Summary};
+use crate::source::capture_file::{CaptureFile, Counters, Watched};
+
+/// Packets taken before stop conditions are looked at again.
+const BATCH: usize = 16 * 1024;
+
+/// A capture file, and what is wanted of it.
+pub(super) struct Recording {
+    path: PathBuf,
+    watched: Watched,
+    limit: Option<Duration>,
+    count: Option<u64>,
+}
+
+impl Recording {
+    pub(super) fn new(path: &Path, args: &args::Watch) -> Self {
+        Self {
+            path: path.to_owned(),
+            watched: Watched {
+                ports: args.ports.iter().map(|range| range.0.clone()).collect(),
+                networks: args.nets.iter().map(|net| (net.0.network(), net.0.prefix_len())).collect(),
+            },
+            limit: args.run_time.as_ref().map(|time| time.0),
+            count: args.count.map(|rows| rows.0.get() as u64),
+        }
+    }
+
+    /// As in messages.
+    fn name(&self) -> String {
+        if self.path.as_os_str() == "-" { "stdin".to_owned() } else { self.path.display().to_string() }
+    }
+}
+
+/// What a run over a file is to do.
+pub(super) struct Replay<'a> {
+    pub(super) recording: &'a Recording,
+    pub(super) selection: Selection,
+    pub(super) tracker: Tracker,
+    pub(super) notes: Notes,
+    pub(super) verbose: bool,
+}
+
+impl Replay<'_> {
+    /// Runs to the end of the file, a signal, `--for`, `--count` or a closed pipe. Also says why the file could not be read to
+    /// its end: what was read before is in the result.
+    pub(super) fn run(self, session: &mut dyn Session) -> anyhow::Result<(Summary, Option<anyhow::Error>)> {
+        let Replay { recording, selection, tracker, notes, verbose } = self;
+        let name = recording.name();
+        let stop = Stop::at(Signals::catch()?, recording.limit.map(|limit| Instant::now() + limit));
+        let input = Input::open(&recording.path, stop.clone()).with_context(|| format!("cannot open {name}"))?;
+        let source = CaptureFile::open(Box::new(input), &recording.watched).with_context(|| format!("cannot read {name}"))?;
+        if verbose {
+            notes.note(format_args!("reading {name}"));
+        }
+        let started_at_ns = source.first_ns().unwrap_or_else(unix_ns);
+        let run = Run { host: None, kernel: None, probe: None, attached: vec![name.clone()], started_at_ns };
+        let started = session.start(&run);
+        let mut pipeline = Pipeline::new(source, tracker, selection, recording.count, &mut *session);
+        let outcome = started.and_then(|()| read(&mut pipeline, &stop)).and_then(|reason| pipeline.finish().map(|()| reason));
+        let (mut stop_reason, failure) = match outcome {
+            Err(ref error) if error.kind() == io::ErrorKind::BrokenPipe => (StopReason::ClosedPipe, None),
+            other => (other?, pipeline.source_mut().take_failure()),
+        };
+        if failure.is_some() && stop_reason == StopReason::EndOfInput {
+            stop_reason = StopReason::Failed;
+        }
+        let ended_at_ns = pipeline.source_mut().last_ns().max(started_at_ns);
+        let mut summary = Summary { ended_at_ns, stop_reason, accounting: account(&mut pipeline) };
+        let seen = pipeline.source_mut().counters();
+        drop(pipeline);
+        job::finish(session, &mut summary)?;
+        tell(&name, notes, &summary, &seen);
+        let failure = failure.filter(|_| summary.stop_reason == StopReason::Failed);
+        Ok((summary, failure.map(|failure| anyhow::Error::new(failure).context(format!("cannot read all of {name}")))))
+    }
+}
+
+fn read(pipeline: &mut Pipeline<'_, CaptureFile>, stop: &Stop) -> io::Result<StopReason> {
+    loop {
+        let packets = pipeline.step(BATCH)?;
+        if pipeline.is_satisfied() {
+            return Ok(StopReason::Count);
+        }
+        if stop.is_due() {
+            return Ok(if stop.is_signalled() { StopReason::Signal } else { StopReason::Deadline });
+        }
+        if packets == 0 {
+            return Ok(StopReason::EndOfInput);
+        }
+    }
+}
+
+fn account(pipeline: &mut Pipeline<'_, CaptureFile>) -> Accounting {
+    let counts = pipeline.counts();
+    let source = pipeline.source_mut();
+    let (seen, lost) = (source.counters(), source.dropped().unwrap_or(0));
+    Accounting {
+        events: seen.packets + lost,
+        lost,
+        duplicates: counts.duplicates,
+        truncated: counts.truncated,
+        undecodable: counts.undecodable + seen.undecodable + seen.unsupported_link,
+        filtered: pipeline.filtered(),
+        unpaired_requests: counts.unpaired_requests,
+        unpaired_responses: counts.unpaired_responses,
+        rows: pipeline.rows(),
+        submitted: seen.packets,
+        exchanges: counts.exchanges - pipeline.beyond_count(),
+        rows_beyond_max: 0,
+        evicted: counts.evicted,
+        untracked: 0,
+        out_of_step: 0,
+        fragments: seen.fragments,
+        not_http: NotHttp { tls: counts.tls, http2: counts.http2, proxy: 0, other: counts.other },
+        probe_cost: None,
+    }
+}
+
+/// What a person wants to know besides the rows.
+fn tell(name: &str, notes: Notes, summary: &Summary, seen: &Counters) {
+    let accounting = &summary.accounting;
+    if summary.stop_reason != StopReason::ClosedPipe {
+        notes.note(accounting_line(accounting));
+    }
+    if accounting.lost > 0 {
+        notes.warn(format_args!("{} packets were dropped when {name} was captured: rows may be missing", accounting.lost));
+    }
+    if seen.unsupported_link > 0 {
+        let types: Vec<_> = seen.unsupported_link_types.iter().flatten().map(u16::to_string).collect();
+        notes.warn(format_args!("{} packets are of a link type that ehl does not read ({})", seen.unsupported_link, types.join(", ")));
+    }
+    if accounting.exchanges == 0 {
+        notes.note(format_args!(
+            "no HTTP/1 exchange was seen in {name}: {} packets, {} TCP segments with payload",
+            seen.packets, seen.segments
+        ));
+        tell_other_protocols(notes, &accounting.not_http);
+    }
+}
+
+fn tell_other_protocols(notes: Notes, not_http: &NotHttp) {
+    let NotHttp { tls, http2, proxy: _, other } = *not_http;
+    if tls > 0 {
+        notes.note(format_args!("{tls} streams were TLS, which no capture file shows in clear"));
+    }
+    if http2 > 0 {
+        notes.note(format_args!("{http2} streams were HTTP/2, which this version does not decode"));
+    }
+    if other > 0 {
+        notes.note(format_args!("{other} streams were other than HTTP or TLS"));
+    }
+}
