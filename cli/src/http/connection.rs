@@ -299,7 +299,7 @@ impl Side<'_> {
 
 impl Sink for Side<'_> {
     fn head(&mut self, bytes: &[u8], start: &Start, truncated: bool) -> Option<Framing> {
-        let raw = raw::parse(bytes)?;
+        let mut raw = raw::parse(bytes)?;
         let direction = if matches!(raw.line, Line::Request { .. }) { Direction::Request } else { Direction::Response };
         // A request in the responses' direction is no message of this connection, but body that was taken for one.
         let client = *self.client.get_or_insert(if direction == Direction::Request { self.sender } else { 1 - self.sender });
@@ -309,11 +309,11 @@ impl Sink for Side<'_> {
         if start.guessed && !self.is_likely(direction, start) {
             return None;
         }
-        let mut flags = raw.flags;
         if truncated {
-            flags |= Flags::TRUNCATED;
+            raw.flags |= Flags::TRUNCATED;
             self.outcome.truncated += 1;
         }
+        let flags = raw.flags;
         let head = |raw: &raw::Raw<'_>| Head::new(raw, &self.shared.wanted, &self.shared.redactor);
         match raw.line {
             Line::Request { method, .. } => {

@@ -1,7 +1,9 @@
 //! A request and its response: what a row is made of.
 
+use std::net::IpAddr;
 use std::ops::{BitOr, BitOrAssign};
 
+use super::forwarded::Client;
 use super::head::Head;
 use crate::stream::{Endpoint, Origin};
 
@@ -36,6 +38,17 @@ impl Exchange {
     /// When it began: the earliest byte that was seen of it.
     pub fn time_ns(&self) -> u64 {
         self.request_first_ns.or(self.response_first_ns).unwrap_or(0)
+    }
+
+    /// Who the request is from in the end, past the proxies that say so: by `Forwarded`, else by `X-Forwarded-For`, else who
+    /// sent it. `None` when the first of them that is there names no IP address. Not verified: a
+    /// client may write these fields itself.
+    pub fn client_address(&self) -> Option<IpAddr> {
+        match self.request.as_ref().map(|head| head.client).unwrap_or_default() {
+            Client::Address(address) => Some(address),
+            Client::Unknown => None,
+            Client::Unsaid => Some(self.client.ip()),
+        }
     }
 
     /// First byte of the request to first byte of the final response, in nanoseconds.

@@ -8,6 +8,7 @@ pub mod api_version;
 pub mod auth;
 mod connection;
 pub mod exchange;
+mod forwarded;
 mod framing;
 pub mod head;
 mod messages;
