@@ -5,7 +5,7 @@ use ehl_probes_common::record::{flag, tcp_flag};
 use super::exchange::{Exchange, Flags};
 use super::framing::{self, Framing, Method};
 use super::head::{Direction, Head, Wanted};
-use super::messages::{Messages, Sink, Start, may_start};
+use super::messages::{Messages, Sink, Start, may_begin};
 use super::pairing::{Ends, Pairing};
 use super::raw::{self, Line};
 use super::redact::Redactor;
@@ -36,6 +36,8 @@ pub(super) struct Connection {
     origin: Origin,
     /// Which end is the client, once that is known.
     client: Option<usize>,
+    /// By end: for whom it relays, if it is a proxy that says so.
+    proxied: [Option<Endpoint>; 2],
     halves: [Half; 2],
     pairing: Pairing,
 }
@@ -62,7 +64,7 @@ impl Connection {
         for half in &mut halves {
             half.messages.join();
         }
-        Self { ends, origin, client: None, halves, pairing: Pairing::joined() }
+        Self { ends, origin, client: None, proxied: [None; 2], halves, pairing: Pairing::joined() }
     }
 
     /// Takes a part sent by the end number `sender`.
@@ -78,7 +80,7 @@ impl Connection {
             let part = Part { proven: part.proven | self.inferred(sender, &part), ..part };
             let acknowledged = self.halves[1 - sender].acknowledged;
             self.deliver(sender, shared, outcome, |stream, deliver| {
-                stream.push(part, may_start, deliver);
+                stream.push(part, may_begin, deliver);
                 if let Some(acknowledged) = acknowledged {
                     stream.acknowledged(acknowledged, deliver);
                 }
@@ -163,12 +165,13 @@ impl Connection {
             self.close(1 - sender, true, shared, outcome);
             self.halves = [Half::default(), Half::default()];
             self.halves[1 - sender].messages.join();
+            self.proxied = [None; 2];
         }
         self.client = Some(if from_client { sender } else { 1 - sender });
         let half = &mut self.halves[sender];
         *half = Half::default();
         half.stream.restart(first);
-        half.messages.restart();
+        half.messages.restart(from_client);
         if from_client {
             // What the server will acknowledge first.
             self.halves[1 - sender].acknowledged = Some(first);
@@ -234,6 +237,7 @@ impl Connection {
             ends: self.ends,
             origin: self.origin,
             client: &mut self.client,
+            proxied: &mut self.proxied,
             interim: &mut half.interim,
             interim_at: &mut half.interim_at,
             acknowledged,
@@ -259,6 +263,7 @@ struct Side<'a> {
     ends: [Endpoint; 2],
     origin: Origin,
     client: &'a mut Option<usize>,
+    proxied: &'a mut [Option<Endpoint>; 2],
     interim: &'a mut bool,
     interim_at: &'a mut Option<u32>,
     /// How much of this half the other end has acknowledged.
@@ -277,7 +282,7 @@ impl Side<'_> {
 
     fn ends(&self) -> Ends {
         let client = self.client.unwrap_or(self.sender);
-        Ends { client: self.ends[client], server: self.ends[1 - client], origin: self.origin }
+        Ends { client: self.ends[client], proxied: self.proxied[client], server: self.ends[1 - client], origin: self.origin }
     }
 }
 
@@ -298,6 +303,10 @@ impl Side<'_> {
 }
 
 impl Sink for Side<'_> {
+    fn proxied(&mut self, client: Option<Endpoint>) {
+        self.proxied[self.sender] = client;
+    }
+
     fn head(&mut self, bytes: &[u8], start: &Start, truncated: bool) -> Option<Framing> {
         let mut raw = raw::parse(bytes)?;
         let direction = if matches!(raw.line, Line::Request { .. }) { Direction::Request } else { Direction::Response };

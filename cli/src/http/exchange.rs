@@ -12,6 +12,8 @@ use crate::stream::{Endpoint, Origin};
 pub struct Exchange {
     /// Who sent the request.
     pub client: Endpoint,
+    /// Who connected to the proxy that sent the request, as that said with the PROXY protocol.
+    pub proxied: Option<Endpoint>,
     /// Who answered.
     pub server: Endpoint,
     /// Where it was seen.
@@ -40,14 +42,14 @@ impl Exchange {
         self.request_first_ns.or(self.response_first_ns).unwrap_or(0)
     }
 
-    /// Who the request is from in the end, past the proxies that say so: by `Forwarded`, else by `X-Forwarded-For`, else who
-    /// sent it. `None` when the first of them that is there names no IP address. Not verified: a
+    /// Who the request is from in the end, past the proxies that say so: by `Forwarded`, else by `X-Forwarded-For`, else by the
+    /// PROXY protocol, else who sent it. `None` when the first of them that is there names no IP address. Not verified: a
     /// client may write these fields itself.
     pub fn client_address(&self) -> Option<IpAddr> {
         match self.request.as_ref().map(|head| head.client).unwrap_or_default() {
             Client::Address(address) => Some(address),
             Client::Unknown => None,
-            Client::Unsaid => Some(self.client.ip()),
+            Client::Unsaid => Some(self.proxied.unwrap_or(self.client).ip()),
         }
     }
 

@@ -13,6 +13,7 @@ mod framing;
 pub mod head;
 mod messages;
 mod pairing;
+mod proxy;
 mod raw;
 pub mod redact;
 pub mod selection;
