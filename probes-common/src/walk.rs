@@ -144,7 +144,12 @@ pub fn begin<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) 
     if segment.tcp_flags & tcp_flag::SYN != 0 {
         this.restart(segment.sequence.wrapping_add(1), phase::BOUNDARY, segment.interface, 0);
         tap.submit(mark(&segment, segment.sequence));
-        return false;
+        // RFC 7413: a SYN may carry the first bytes, and has a sequence number of its own.
+        walk.segment.sequence = segment.sequence.wrapping_add(1);
+        if segment.len > 0 {
+            tap.count(Counter::Segments);
+        }
+        return segment.len > 0;
     }
     if this.phase == phase::NEW {
         join(this, &segment);
@@ -435,7 +440,8 @@ fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap
     let (this, other) = both(connection, walk.direction);
     let mut flags = 0;
     if this.phase != phase::HEAD {
-        match Start::of(tap.window(), end, remaining) {
+        let opens = this.phase == phase::BOUNDARY && this.http == 0;
+        match Start::of(tap.window(), end, remaining, opens) {
             Start::Head => {}
             Start::Blank => {
                 // RFC 9112 section 2.2: empty lines before a request line are to be ignored.
@@ -449,10 +455,15 @@ fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap
                 tap.count(Counter::Http2);
                 return pass(this, remaining);
             }
-            Start::Proxy(len) => {
+            Start::Proxy(len) if this.http == 0 => {
                 tap.count(Counter::Proxy);
                 submit_raw(walk, len, tap);
                 return pass(this, len);
+            }
+            // Only user space can put it together: where it ends, a head starts.
+            Start::CutProxy if this.http == 0 => {
+                tap.desynchronise(this, walk.segment.time_ns);
+                return tap.raw(this, walk, remaining);
             }
             // Before the request's head is over: it may be HTTP/0.9, which has one line and an answer without a head.
             _ if this.http == 0 && other.phase == phase::HEAD => {
@@ -659,6 +670,8 @@ pub enum Start {
     Http2,
     /// A PROXY protocol header of so many bytes.
     Proxy(u32),
+    /// The start of a PROXY protocol header, or one that does not fit the window.
+    CutProxy,
     /// A TLS record (RFC 8446 section 5.1).
     Tls,
     /// Text that may be the rest of a head.
@@ -668,11 +681,12 @@ pub enum Start {
 }
 
 impl Start {
-    /// Looks at `end` bytes of the window, of a segment that has `remaining` bytes from there.
+    /// Looks at `end` bytes of the window, of a segment that has `remaining` bytes from there; `opens`: of a connection of
+    /// which nothing is known but that it starts here.
     #[inline(always)]
-    pub fn of(window: &Window, end: u32, remaining: u32) -> Self {
+    pub fn of(window: &Window, end: u32, remaining: u32, opens: bool) -> Self {
         // SAFETY: the window is a reference.
-        Self::unpack(unsafe { ehl_start(window, end, remaining) })
+        Self::unpack(unsafe { ehl_start(window, end, remaining, opens as u32) })
     }
 
     /// As a number.
@@ -685,7 +699,8 @@ impl Start {
             Self::Tls => 3,
             Self::Text => 4,
             Self::Binary => 5,
-            Self::Proxy(len) => 6 + len as u64,
+            Self::CutProxy => 6,
+            Self::Proxy(len) => 7 + len as u64,
         }
     }
 
@@ -699,12 +714,13 @@ impl Start {
             3 => Self::Tls,
             4 => Self::Text,
             5 => Self::Binary,
-            more => Self::Proxy((more - 6) as u32),
+            6 => Self::CutProxy,
+            more => Self::Proxy((more - 7) as u32),
         }
     }
 
     #[inline(always)]
-    fn look(window: &Window, end: u32, remaining: u32) -> Self {
+    fn look(window: &Window, end: u32, remaining: u32, opens: bool) -> Self {
         let word = window.word(0);
         let first = word as u8;
         if word & 0x00ff_ffff_ffff_ffff == head::HTTP_1 && end >= 7 {
@@ -713,12 +729,15 @@ impl Start {
         if end >= 8 && word == u64::from_le_bytes(*b"PRI * HT") {
             return Self::Http2;
         }
-        if end >= 6 && word & 0xffff_ffff_ffff == u64::from_le_bytes(*b"PROXY \0\0") {
+        if end >= 7 && word & below(6) == PROXY_V1 && matches!((word >> 48) as u8, b'T' | b'U') {
             return proxy_v1(window, end);
         }
-        if end >= 16 && word == u64::from_le_bytes(*b"\r\n\r\n\0\r\nQ") {
+        if end >= 8 && word == PROXY_V2 {
             let len = 16 + (window.byte(14) as u32) * 256 + window.byte(15) as u32;
-            return if len <= end { Self::Proxy(len) } else { Self::Binary };
+            return if end >= 16 && len <= end { Self::Proxy(len) } else { Self::CutProxy };
+        }
+        if opens && end == remaining && is_cut_signature(word, end) {
+            return Self::CutProxy;
         }
         match first {
             b'\r' | b'\n' => return Self::Blank,
@@ -735,13 +754,25 @@ impl Start {
 /// `window` is null or valid.
 #[inline(never)]
 #[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
-unsafe extern "C" fn ehl_start(window: *const Window, end: u32, remaining: u32) -> u64 {
+unsafe extern "C" fn ehl_start(window: *const Window, end: u32, remaining: u32, opens: u32) -> u64 {
     // SAFETY: by the caller's promise.
     let start = match unsafe { window.as_ref() } {
-        Some(window) => Start::look(window, end, remaining),
+        Some(window) => Start::look(window, end, remaining, opens != 0),
         None => Start::Binary,
     };
     start.pack()
+}
+
+/// How headers of the PROXY protocol begin: version 1, before `TCP` or `UNKNOWN` (else it is a method that nobody
+/// registered), and eight bytes of version 2.
+const PROXY_V1: u64 = u64::from_le_bytes(*b"PROXY \0\0");
+const PROXY_V2: u64 = u64::from_le_bytes(*b"\r\n\r\n\0\r\nQ");
+
+/// Whether one of them ends with the segment, before it is whole.
+#[inline(always)]
+fn is_cut_signature(word: u64, end: u32) -> bool {
+    let is_start = |signature: u64| (word ^ signature) & below(end) == 0;
+    end < 7 && is_start(PROXY_V1) || end < 8 && is_start(PROXY_V2)
 }
 
 /// The header of version 1 of the PROXY protocol is one line of at most 107 bytes.
@@ -751,7 +782,13 @@ fn proxy_v1(window: &Window, end: u32) -> Start {
     if newline == NOT_FOUND {
         newline = window.find(b'\n', REACH, end);
     }
-    if newline < 107 { Start::Proxy(newline + 1) } else { Start::Text }
+    if newline < 107 {
+        Start::Proxy(newline + 1)
+    } else if end < 107 {
+        Start::CutProxy
+    } else {
+        Start::Text
+    }
 }
 
 /// RFC 9110 section 5.6.2: a method is a token, and a space follows. Only the first byte and the space are looked at: what
@@ -780,8 +817,13 @@ fn has_control(word: u64, end: u32) -> bool {
     const TOPS: u64 = 0x8080_8080_8080_8080;
     let below_tab = word.wrapping_sub(ONES * b'\t' as u64) & !word & TOPS;
     // The lowest hit is exact; what lies beyond the end does not count.
-    let within = if end >= 8 { u64::MAX } else { (1 << (8 * end)) - 1 };
-    below_tab & within != 0
+    below_tab & below(end) != 0
+}
+
+/// The first `end` bytes of a word.
+#[inline(always)]
+fn below(end: u32) -> u64 {
+    if end >= 8 { u64::MAX } else { (1 << (8 * end)) - 1 }
 }
 
 /// RFC 9110 section 5.6.2 `tchar`, as a bit set.
@@ -812,7 +854,7 @@ fn not_http<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, end: u32,
             return pass(this, remaining);
         }
         // It may be the rest of a head whose start comes late or was not seen; no head is longer than the budget.
-        Start::Text if this.phase == phase::JOINED && this.budget > 0 => {
+        Start::Text | Start::Proxy(_) | Start::CutProxy if this.phase == phase::JOINED && this.budget > 0 => {
             this.budget = this.budget.saturating_sub(end);
             submit_raw(walk, end, tap);
             return pass(this, end);

@@ -6,7 +6,7 @@ use super::counts::Counts;
 use super::exchange::{Exchange, Flags};
 use super::framing::{self, Framing, Method};
 use super::head::{Direction, Head, Wanted};
-use super::messages::{Messages, Protocol, Sink, Start, is_version, may_start};
+use super::messages::{Messages, Protocol, Sink, Start, is_version, may_begin};
 use super::pairing::{Ends, Pairing};
 use super::raw::{self, Line};
 use super::redact::Redactor;
@@ -35,12 +35,16 @@ pub(super) struct Connection {
     origin: Origin,
     /// Which end is the client, once that is known.
     client: Option<usize>,
+    /// By end: for whom it relays, if it is a proxy that says so.
+    proxied: [Option<Endpoint>; 2],
     halves: [Half; 2],
     pairing: Pairing,
 }
 
 #[derive(Debug, Default)]
 struct Half {
+    /// Sequence number of the first byte, once the SYN was seen.
+    first: Option<u32>,
     stream: Reassembly,
     messages: Messages,
     /// The current response is an interim one (1xx).
@@ -61,12 +65,13 @@ impl Connection {
         for half in &mut halves {
             half.messages.join();
         }
-        Self { ends, origin, client: None, halves, pairing: Pairing::joined() }
+        Self { ends, origin, client: None, proxied: [None; 2], halves, pairing: Pairing::joined() }
     }
 
     /// Takes a part sent by the end number `sender`.
     pub(super) fn part(&mut self, sender: usize, part: Part<'_>, shared: &Shared, outcome: &mut Outcome) {
-        if part.tcp_flags & tcp_flag::SYN != 0 {
+        // What a SYN carries comes as a part of its own (RFC 7413).
+        if part.tcp_flags & tcp_flag::SYN != 0 && part.covered == 0 {
             self.open(sender, &part, shared, outcome);
             return;
         }
@@ -78,7 +83,7 @@ impl Connection {
             let acknowledged = self.halves[1 - sender].acknowledged;
             let body_left = self.halves[sender].messages.body_left();
             self.deliver(sender, shared, outcome, |stream, deliver| {
-                stream.push(part, may_start, body_left, deliver);
+                stream.push(part, may_begin, body_left, deliver);
                 if let Some(acknowledged) = acknowledged {
                     stream.acknowledged(acknowledged, deliver);
                 }
@@ -164,22 +169,25 @@ impl Connection {
     fn open(&mut self, sender: usize, part: &Part<'_>, shared: &Shared, outcome: &mut Outcome) {
         let first = part.sequence.wrapping_add(1);
         let half = &self.halves[sender];
-        if half.stream.next() == Some(first) && !half.over {
+        if half.first == Some(first) && !half.over {
             return;
         }
         let from_client = part.tcp_flags & tcp_flag::ACK == 0;
-        if from_client {
+        let answer = &self.halves[1 - sender];
+        let is_answered = answer.first.is_some() && answer.acknowledged == Some(first) && !answer.over;
+        if from_client && !is_answered {
             self.close(sender, true, shared, outcome);
             self.close(1 - sender, true, shared, outcome);
             self.halves = [Half::default(), Half::default()];
             self.halves[1 - sender].messages.join();
+            self.proxied = [None; 2];
         }
         self.client = Some(if from_client { sender } else { 1 - sender });
         let half = &mut self.halves[sender];
-        *half = Half::default();
+        *half = Half { first: Some(first), ..Half::default() };
         half.stream.restart(first);
-        half.messages.restart();
-        if from_client {
+        half.messages.restart(from_client);
+        if from_client && !is_answered {
             // What the server will acknowledge first.
             self.halves[1 - sender].acknowledged = Some(first);
         } else {
@@ -245,6 +253,7 @@ impl Connection {
             ends: self.ends,
             origin: self.origin,
             client: &mut self.client,
+            proxied: &mut self.proxied,
             interim: &mut half.interim,
             interim_at: &mut half.interim_at,
             acknowledged,
@@ -263,6 +272,7 @@ struct Side<'a> {
     ends: [Endpoint; 2],
     origin: Origin,
     client: &'a mut Option<usize>,
+    proxied: &'a mut [Option<Endpoint>; 2],
     interim: &'a mut bool,
     interim_at: &'a mut Option<u32>,
     /// How much of this half the other end has acknowledged.
@@ -281,7 +291,7 @@ impl Side<'_> {
 
     fn ends(&self) -> Ends {
         let client = self.client.unwrap_or(self.sender);
-        Ends { client: self.ends[client], server: self.ends[1 - client], origin: self.origin }
+        Ends { client: self.ends[client], proxied: self.proxied[client], server: self.ends[1 - client], origin: self.origin }
     }
 }
 
@@ -302,8 +312,12 @@ impl Side<'_> {
 }
 
 impl Sink for Side<'_> {
+    fn proxied(&mut self, client: Option<Endpoint>) {
+        self.proxied[self.sender] = client;
+    }
+
     fn head(&mut self, bytes: &[u8], start: &Start, truncated: bool) -> Option<Framing> {
-        let raw = raw::parse(bytes)?;
+        let mut raw = raw::parse(bytes)?;
         let direction = if matches!(raw.line, Line::Request { .. }) { Direction::Request } else { Direction::Response };
         // A request in the responses' direction is no message of this connection, but body that was taken for one.
         let client = *self.client.get_or_insert(if direction == Direction::Request { self.sender } else { 1 - self.sender });
@@ -313,11 +327,11 @@ impl Sink for Side<'_> {
         if start.guessed && !self.is_likely(direction, start) {
             return None;
         }
-        let mut flags = raw.flags;
         if truncated {
-            flags |= Flags::TRUNCATED;
+            raw.flags |= Flags::TRUNCATED;
             self.outcome.counts.truncated += 1;
         }
+        let flags = raw.flags;
         let head = |raw: &raw::Raw<'_>| Head::new(raw, &self.shared.wanted, &self.shared.redactor);
         match raw.line {
             Line::Request { method, .. } => {

@@ -1,7 +1,9 @@
 //! A request and its response: what a row is made of.
 
+use std::net::IpAddr;
 use std::ops::{BitOr, BitOrAssign};
 
+use super::forwarded::Client;
 use super::head::Head;
 use crate::stream::{Endpoint, Origin};
 
@@ -10,6 +12,8 @@ use crate::stream::{Endpoint, Origin};
 pub struct Exchange {
     /// Who sent the request.
     pub client: Endpoint,
+    /// Who connected to the proxy that sent the request, as that said with the PROXY protocol.
+    pub proxied: Option<Endpoint>,
     /// Who answered.
     pub server: Endpoint,
     /// Where it was seen.
@@ -36,6 +40,17 @@ impl Exchange {
     /// When it began: the earliest byte that was seen of it.
     pub fn time_ns(&self) -> u64 {
         self.request_first_ns.or(self.response_first_ns).unwrap_or(0)
+    }
+
+    /// Who the request is from in the end, past the proxies that say so: by `Forwarded`, else by `X-Forwarded-For`, else by the
+    /// PROXY protocol, else who sent it. `None` when the first of them that is there names no IP address. Not verified: a
+    /// client may write these fields itself.
+    pub fn client_address(&self) -> Option<IpAddr> {
+        match self.request.as_ref().map(|head| head.client).unwrap_or_default() {
+            Client::Address(address) => Some(address),
+            Client::Unknown => None,
+            Client::Unsaid => Some(self.proxied.unwrap_or(self.client).ip()),
+        }
     }
 
     /// First byte of the request to first byte of the final response, in nanoseconds.

@@ -2,6 +2,7 @@
 
 use super::api_version::{ApiVersion, Source};
 use super::auth::Auth;
+use super::forwarded::Client;
 use super::raw::{Field, Line, Raw};
 use super::redact::{Redactor, authority_len};
 
@@ -76,6 +77,8 @@ pub struct Head {
     api_version: Option<(Text, Source)>,
     /// Kind of credentials, of a request.
     pub auth: Auth,
+    /// Who it is from, by its fields, of a request.
+    pub(super) client: Client,
     columns: Vec<Option<Text>>,
     elements: Vec<Stored>,
 }
@@ -121,6 +124,7 @@ impl Head {
                 head.request_line(method, target, redactor);
                 version.observe_target(target);
                 head.auth.observe_target(target);
+                head.client = Client::of(raw);
                 Direction::Request
             }
             Line::Response { status } => {

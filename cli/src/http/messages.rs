@@ -7,8 +7,9 @@ use ehl_probes_common::walk::{Handover, is_token};
 
 use super::exchange::Flags;
 use super::framing::Framing;
+use super::proxy::{self, Proxy};
 use super::raw::{self, FirstLine};
-use crate::stream::Part;
+use crate::stream::{Endpoint, Part};
 
 /// A longer head is cut here, and its row flagged.
 const MAX_HEAD: usize = 128 * 1024;
@@ -27,6 +28,8 @@ pub(super) struct Start {
 
 /// Who is told.
 pub(super) trait Sink {
+    /// A PROXY header, before all messages, and whom it names.
+    fn proxied(&mut self, client: Option<Endpoint>);
     /// A head, cut if `truncated`. Answers how the body is framed; `None` when this is no head.
     fn head(&mut self, bytes: &[u8], start: &Start, truncated: bool) -> Option<Framing>;
     /// So many bytes of the current message, the last of them at `time_ns`.
@@ -68,6 +71,8 @@ enum State {
     /// A message starts here.
     #[default]
     Boundary,
+    /// Nothing was seen yet: a PROXY header may stand here.
+    Proxy(Opening),
     /// Lost: waits for a part that starts like a head.
     Resync,
     Head(Partial),
@@ -81,7 +86,15 @@ enum State {
     Foreign,
 }
 
-#[derive(Debug)]
+/// What may be a PROXY header.
+#[derive(Debug, Default)]
+struct Opening {
+    /// The start of the connection was not seen.
+    joined: bool,
+    partial: Partial,
+}
+
+#[derive(Debug, Default)]
 struct Partial {
     start: Start,
     bytes: Vec<u8>,
@@ -98,13 +111,14 @@ impl Partial {
 
 impl Messages {
     /// A new connection.
-    pub(super) fn restart(&mut self) {
-        *self = Self::default();
+    pub(super) fn restart(&mut self, from_client: bool) {
+        let state = if from_client { State::Proxy(Opening::default()) } else { State::Boundary };
+        *self = Self { state, ..Self::default() };
     }
 
     /// The connection was joined in the middle.
     pub(super) fn join(&mut self) {
-        self.state = State::Resync;
+        self.state = State::Proxy(Opening { joined: true, ..Opening::default() });
     }
 
     /// No more HTTP/1 from here on.
@@ -125,7 +139,7 @@ impl Messages {
     /// Bytes that are kept until a head is complete.
     pub(super) fn buffered(&self) -> usize {
         match &self.state {
-            State::Head(partial) => partial.bytes.capacity(),
+            State::Head(partial) | State::Proxy(Opening { partial, .. }) => partial.bytes.capacity(),
             _ => 0,
         }
     }
@@ -139,8 +153,11 @@ impl Messages {
         }
         match self.state {
             State::Tunnel => return sink.bytes(u64::from(part.covered), part.time_ns),
-            State::Foreign => return,
+            State::Foreign if part.proven & flag::HEAD_START == 0 => return,
             _ => {}
+        }
+        if part.proven & (flag::BODY | flag::HEAD_START) != 0 {
+            self.settle(sink);
         }
         if part.proven & flag::BODY != 0 {
             self.body(part, sink);
@@ -157,6 +174,7 @@ impl Messages {
         while at < covered {
             let captured = part.captured.get(at..).unwrap_or(&[]);
             let taken = match &mut self.state {
+                State::Proxy(_) => self.read_proxy(captured, covered - at, at, part, sink),
                 State::Boundary | State::Resync => self.find_start(captured, covered - at, at, part, sink),
                 State::Head(_) => self.read_head(captured, covered - at, part, sink),
                 State::Length(left) => {
@@ -183,6 +201,11 @@ impl Messages {
     /// Bytes are missing.
     pub(super) fn gap(&mut self, missing: u32, sink: &mut impl Sink) {
         let missing = u64::from(missing);
+        self.settle(sink);
+        if missing == 0 {
+            // Another connection on the same ports.
+            sink.proxied(None);
+        }
         match &mut self.state {
             State::Length(left) if missing <= *left => {
                 *left -= missing;
@@ -201,8 +224,9 @@ impl Messages {
 
     /// The connection is over; `aborted` when by more than an orderly end of this direction.
     pub(super) fn finish(&mut self, aborted: bool, sink: &mut impl Sink) {
+        self.settle(sink);
         match std::mem::replace(&mut self.state, State::Resync) {
-            State::Boundary | State::Resync | State::Foreign => {}
+            State::Boundary | State::Resync | State::Proxy(_) | State::Foreign => {}
             State::Head(_) => sink.undecodable(),
             State::Close | State::Tunnel if !aborted => sink.end(Flags::default()),
             State::Close | State::Tunnel | State::Length(_) | State::Chunked(_) => sink.end(Flags::ABORTED),
@@ -219,7 +243,7 @@ impl Messages {
             }
             State::Chunked(_) | State::Close | State::Tunnel => sink.bytes(u64::from(part.covered), part.time_ns),
             // Its head was lost.
-            State::Boundary | State::Resync | State::Head(_) | State::Foreign => {}
+            State::Boundary | State::Resync | State::Proxy(_) | State::Head(_) | State::Foreign => {}
         }
         if ends {
             self.end_by_proof(sink);
@@ -246,12 +270,59 @@ impl Messages {
     fn lose(&mut self, sink: &mut impl Sink) {
         match std::mem::replace(&mut self.state, State::Resync) {
             State::Resync | State::Foreign => {}
-            State::Boundary | State::Head(_) => sink.lost_head(),
+            State::Boundary | State::Proxy(_) | State::Head(_) => sink.lost_head(),
             State::Length(_) | State::Chunked(_) | State::Close | State::Tunnel => {
                 sink.end(Flags::GAP);
                 sink.lost_head();
             }
         }
+    }
+
+    /// The first bytes of the connection: kept until it is clear whether they are a PROXY header. When the start of the
+    /// connection was not seen, only a whole signature makes them one.
+    fn read_proxy(&mut self, captured: &[u8], rest: usize, at: usize, part: &Part<'_>, sink: &mut impl Sink) -> usize {
+        let State::Proxy(Opening { joined, partial }) = &mut self.state else { return rest };
+        let before = partial.bytes.len();
+        let parsed = match before {
+            0 if *joined && !proxy::is_signed(captured) => Proxy::No,
+            0 => proxy::parse(captured),
+            _ => {
+                partial.bytes.extend_from_slice(captured);
+                proxy::parse(&partial.bytes)
+            }
+        };
+        match parsed {
+            Proxy::Header { len, client } => {
+                sink.proxied(client);
+                self.state = State::Boundary;
+                len - before
+            }
+            Proxy::Partial if captured.len() == rest => {
+                if before == 0 {
+                    let sequence = part.sequence.wrapping_add(at as u32);
+                    partial.start = Start { time_ns: part.time_ns, sequence, acknowledgement: part.acknowledgement, guessed: false };
+                    partial.bytes.extend_from_slice(captured);
+                }
+                rest
+            }
+            // None, or cut by the capture.
+            Proxy::No | Proxy::Partial => {
+                partial.bytes.truncate(before);
+                self.settle(sink);
+                0
+            }
+        }
+    }
+
+    /// No PROXY header comes, or no more of it: what was kept of it are the first bytes of a message, or none.
+    fn settle(&mut self, sink: &mut impl Sink) {
+        let State::Proxy(Opening { joined, partial }) = &mut self.state else { return };
+        let Partial { start, bytes, .. } = std::mem::take(partial);
+        self.state = if *joined { State::Resync } else { State::Boundary };
+        let Start { time_ns, sequence, acknowledgement, .. } = start;
+        let covered = bytes.len() as u32;
+        let part = Part { time_ns, sequence, acknowledgement, tcp_flags: 0, covered, captured: &bytes, proven: 0, handover: None };
+        self.part(&part, sink);
     }
 
     /// At a boundary, or waiting for one. `at` is the place in the part: only its start is trusted to be one when lost.
@@ -261,12 +332,8 @@ impl Messages {
             self.lose(sink);
             return rest;
         }
-        if !lost && matches!(captured[0], b'\r' | b'\n') && proxy_header(captured).is_none() {
+        if !lost && matches!(captured[0], b'\r' | b'\n') {
             return 1;
-        }
-        if let Some(len) = proxy_header(captured) {
-            self.state = State::Boundary;
-            return len.min(rest);
         }
         let sequence = part.sequence.wrapping_add(at as u32);
         let start = Start { time_ns: part.time_ns, sequence, acknowledgement: part.acknowledgement, guessed: lost };
@@ -279,10 +346,10 @@ impl Messages {
             self.state = State::Head(Partial { start, bytes: Vec::new(), has_line: false });
             return 0;
         }
-        if !self.is_http && at == 0 && is_tls(captured) {
+        if !self.is_http && (!lost || at == 0) && is_tls(captured) {
             self.foreign(Protocol::Tls, sink);
             self.state = State::Foreign;
-        } else if !self.is_http && at == 0 && captured.starts_with(HTTP2_PREFACE) {
+        } else if !self.is_http && (!lost || at == 0) && captured.starts_with(HTTP2_PREFACE) {
             self.foreign(Protocol::Http2, sink);
             self.state = State::Foreign;
         } else if !lost {
@@ -451,6 +518,11 @@ fn trim_line_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
+/// Whether a connection may start with these bytes, where that was not seen.
+pub(super) fn may_begin(bytes: &[u8]) -> bool {
+    may_start(bytes) || proxy::is_signed(bytes)
+}
+
 /// Whether a head may start with these bytes: `HTTP/1.`, or a token and a space (RFC 9112 sections 3 and 4), or as much of
 /// that as is here.
 pub(super) fn may_start(bytes: &[u8]) -> bool {
@@ -470,15 +542,6 @@ pub(super) fn may_start(bytes: &[u8]) -> bool {
 fn is_first_line(bytes: &[u8]) -> bool {
     let Some(end) = memchr::memchr(b'\n', bytes) else { return false };
     may_start(bytes) && raw::first_line_of(trim_line_end(&bytes[..end])) == FirstLine::OfHead
-}
-
-/// Length of the PROXY protocol header (version 1 or 2) that the bytes start with.
-fn proxy_header(bytes: &[u8]) -> Option<usize> {
-    if bytes.starts_with(b"PROXY ") {
-        return memchr::memchr(b'\n', &bytes[..bytes.len().min(107)]).map(|newline| newline + 1);
-    }
-    let length = bytes.strip_prefix(b"\r\n\r\n\0\r\nQUIT\n")?.get(2..4)?;
-    Some(16 + usize::from(u16::from_be_bytes([length[0], length[1]])))
 }
 
 /// Index after the empty line that ends a head, looking from `from` on. Lines may end with LF alone.
@@ -515,13 +578,5 @@ mod tests {
         assert_eq!(head_end(b"a\r\n\nb", 0), Some(4));
         assert_eq!(head_end(b"a\r\nb\r\n", 0), None);
         assert_eq!(head_end(b"a\r\n\r", 0), None);
-    }
-
-    #[test]
-    fn measures_proxy_headers() {
-        assert_eq!(proxy_header(b"PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\nGET /"), Some(33));
-        assert_eq!(proxy_header(b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c123456789012GET"), Some(28));
-        assert_eq!(proxy_header(b"PROXY "), None);
-        assert_eq!(proxy_header(b"GET / HTTP/1.1\r\n"), None);
     }
 }

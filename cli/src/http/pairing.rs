@@ -22,6 +22,8 @@ const MAX_WAITING: usize = 256;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ends {
     pub(super) client: Endpoint,
+    /// By the PROXY protocol.
+    pub(super) proxied: Option<Endpoint>,
     pub(super) server: Endpoint,
     pub(super) origin: Origin,
 }
@@ -316,6 +318,7 @@ impl Waiting {
     fn new(ends: Ends, method: Method, start: Start, flags: Flags) -> Self {
         let exchange = Box::new(Exchange {
             client: ends.client,
+            proxied: ends.proxied,
             server: ends.server,
             origin: ends.origin,
             request: None,

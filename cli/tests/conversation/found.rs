@@ -9,7 +9,7 @@ use crate::tap::Loops;
 use crate::wire::Packet;
 
 /// Segments in the order in which they are sent; each end acknowledges all that the other one sent.
-struct Script {
+pub(crate) struct Script {
     packets: Vec<Packet>,
     sent: [usize; 2],
     time_ns: u64,
@@ -17,23 +17,23 @@ struct Script {
 
 impl Script {
     /// After the handshake.
-    fn opened() -> Self {
+    pub(crate) fn opened() -> Self {
         let mut script = Self::joined();
         script.push(CLIENT, usize::MAX, tcp_flag::SYN, b"");
         script.push(SERVER, usize::MAX, tcp_flag::SYN | tcp_flag::ACK, b"");
         script
     }
 
-    fn joined() -> Self {
+    pub(crate) fn joined() -> Self {
         Self { packets: Vec::new(), sent: [0; 2], time_ns: 0 }
     }
 
-    fn client(mut self, bytes: &str) -> Self {
+    pub(crate) fn client(mut self, bytes: &str) -> Self {
         self.send(CLIENT, tcp_flag::ACK, bytes);
         self
     }
 
-    fn server(mut self, bytes: &str) -> Self {
+    pub(crate) fn server(mut self, bytes: &str) -> Self {
         self.send(SERVER, tcp_flag::ACK, bytes);
         self
     }
@@ -49,7 +49,7 @@ impl Script {
     }
 
     /// The last segment is not seen.
-    fn lost(mut self) -> Self {
+    pub(crate) fn lost(mut self) -> Self {
         self.packets.pop();
         self
     }
@@ -88,14 +88,14 @@ impl Script {
     }
 
     /// What is told of it by way of the kernel, and by way of a capture file.
-    fn told(self) -> [Vec<String>; 2] {
+    pub(crate) fn told(self) -> [Vec<String>; 2] {
         let (_, records) = submitted(&self.packets, Loops::LONG);
         let text = |rows: Vec<Row>| rows.iter().map(|row| format!("{row:?}")).collect();
         [text(from_records(&records)), text(from_packets(&self.packets))]
     }
 
     #[track_caller]
-    fn tells(self, expected: &[&str]) {
+    pub(crate) fn tells(self, expected: &[&str]) {
         assert_eq!(self.told(), [expected, expected]);
     }
 }
@@ -361,4 +361,31 @@ fn one_direction_alone_gives_halves() {
     let response = "? ? -> Some(200) answer 0, None Some(53) bytes []";
     let next = "? ? -> Some(200) answer 1, None Some(53) bytes []";
     Script::joined().server(OK).server(OK_1).tells(&[response, next]);
+}
+
+#[test]
+fn the_answer_to_a_syn_may_be_seen_before_it() {
+    let told = "GET /n/0 -> Some(200) answer 0, Some(21) Some(53) bytes []";
+    let mut script = Script::opened();
+    script.packets.swap(0, 1);
+    script.client(GET).server(OK).tells(&[told]);
+}
+
+#[test]
+fn a_syn_may_carry_the_request() {
+    let told = "GET /n/0 -> Some(200) answer 0, Some(21) Some(53) bytes []";
+    for repeated in [false, true] {
+        let mut script = Script::joined();
+        script.push(CLIENT, usize::MAX, tcp_flag::SYN, GET.as_bytes());
+        script.sent[CLIENT] = GET.len();
+        if repeated {
+            // Without the payload, because the first one got no answer; then what it had carried.
+            script.push(CLIENT, usize::MAX, tcp_flag::SYN, b"");
+            script.push(SERVER, usize::MAX, tcp_flag::SYN | tcp_flag::ACK, b"");
+            script.push(CLIENT, 0, tcp_flag::ACK, GET.as_bytes());
+        } else {
+            script.push(SERVER, usize::MAX, tcp_flag::SYN | tcp_flag::ACK, b"");
+        }
+        script.server(OK).tells(&[told]);
+    }
 }

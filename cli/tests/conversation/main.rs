@@ -8,6 +8,7 @@ mod found;
 mod garbage;
 mod generate;
 mod message;
+mod proxy;
 mod random;
 mod rows;
 mod show;

@@ -1,16 +1,17 @@
 //! What ehl makes of segments: exchanges as rows.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use ehl::http::exchange::Exchange;
 use ehl::http::head::{Direction, Wanted};
 use ehl::http::redact::{Mode, Redactor};
 use ehl::http::tracker::Tracker;
+use ehl::source::capture_file::split;
 use ehl::source::ring;
 use ehl::stream::{Endpoint, Origin, Part, Segment};
-use ehl_probes_common::record::tcp_flag;
 
-use crate::generate::Truth;
+use crate::generate::{CLIENT, Truth};
 use crate::tap::{PORTS, address};
 use crate::wire::Packet;
 
@@ -23,12 +24,13 @@ pub(crate) struct Row {
     pub(crate) status: Option<u16>,
     pub(crate) request_bytes: Option<u64>,
     pub(crate) response_bytes: Option<u64>,
+    pub(crate) client: Option<IpAddr>,
     pub(crate) flags: Vec<&'static str>,
 }
 
 impl fmt::Debug for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, answer, method, status, request_bytes, response_bytes, flags } = self;
+        let Self { path, answer, method, status, request_bytes, response_bytes, client, flags } = self;
         let text = |text: &Option<String>| text.clone().unwrap_or("?".to_owned());
         write!(
             f,
@@ -36,7 +38,12 @@ impl fmt::Debug for Row {
             text(method),
             text(path),
             text(answer)
-        )
+        )?;
+        match client {
+            Some(client) if *client == sender() => Ok(()),
+            Some(client) => write!(f, " for {client}"),
+            None => write!(f, " for ?"),
+        }
     }
 }
 
@@ -53,6 +60,7 @@ impl Row {
             status: response.and_then(|head| head.status),
             request_bytes: exchange.request_bytes,
             response_bytes: exchange.response_bytes,
+            client: exchange.client_address(),
             flags: exchange.flags.names().into_iter().filter(|name| !odd.contains(name)).collect(),
         }
     }
@@ -66,9 +74,15 @@ impl Row {
             status: Some(truth.status),
             request_bytes: Some(truth.request_bytes),
             response_bytes: Some(truth.response_bytes),
+            client: Some(sender()),
             flags: Vec::new(),
         }
     }
+}
+
+/// Who sends the requests.
+fn sender() -> IpAddr {
+    Endpoint { address: address(CLIENT).bytes(), port: PORTS[CLIENT] }.ip()
 }
 
 pub(crate) fn tracker() -> Tracker {
@@ -106,13 +120,10 @@ pub(crate) fn from_packets(packets: &[Packet]) -> Vec<Row> {
             proven: 0,
             handover: None,
         };
-        let segment = Segment { source: ends[packet.from], destination: ends[1 - packet.from], origin: Origin::Unknown, part };
-        tracker.segment(&segment, &mut each);
-        if !packet.payload.is_empty() && packet.flags & (tcp_flag::FIN | tcp_flag::RST) != 0 {
-            let sequence = packet.sequence.wrapping_add(packet.payload.len() as u32);
-            let part = Part { sequence, covered: 0, captured: b"", ..part };
-            tracker.segment(&Segment { part, ..segment }, &mut each);
-        }
+        split(part, &mut |part| {
+            let segment = Segment { source: ends[packet.from], destination: ends[1 - packet.from], origin: Origin::Unknown, part };
+            tracker.segment(&segment, &mut each);
+        });
     }
     tracker.finish(&mut each);
     rows.sort();

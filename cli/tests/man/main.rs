@@ -35,7 +35,7 @@ fn there_is_one_page_per_subcommand_and_no_other() {
 fn every_example_is_accepted_by_the_command_line() {
     for Page { file, text } in pages() {
         let examples = examples::commands(&text);
-        assert!((5..=8).contains(&examples.len()), "{file}: {examples:?}");
+        assert!((5..=10).contains(&examples.len()), "{file}: {examples:?}");
         for example in examples {
             if let Err(refusal) = Cli::try_parse_from(&example) {
                 panic!("{file}: {example:?}\n{refusal}");

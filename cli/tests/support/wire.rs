@@ -98,7 +98,14 @@ pub(crate) struct Seen {
 /// Captures what `inject` sends, to the end: a last exchange on a connection of its own tells when all has arrived.
 #[track_caller]
 pub(crate) fn observe<M: Medium>(medium: &mut M, inject: impl FnOnce(&mut M)) -> Seen {
-    let mut capture = Capture::start(medium.namespace(), &["capture", "--for", "5m", "--format", "ndjson", "--port", "8080"]);
+    observe_with(medium, &[], inject)
+}
+
+/// The same with more options; the rows are to have method, path and status.
+#[track_caller]
+pub(crate) fn observe_with<M: Medium>(medium: &mut M, options: &[&str], inject: impl FnOnce(&mut M)) -> Seen {
+    let all = [&["capture", "--for", "5m", "--format", "ndjson", "--port", "8080"], options].concat();
+    let mut capture = Capture::start(medium.namespace(), &all);
     inject(medium);
     let mut last = Conversation::new(1);
     medium.send_all(&last.open());

@@ -18,7 +18,7 @@ enum Side {
     Right,
 }
 
-const FIXED: [Fixed; 25] = [
+const FIXED: [Fixed; 26] = [
     Fixed("time", 27, Side::Left, true),
     Fixed("probe", 10, Side::Left, true),
     Fixed("pid", 7, Side::Right, true),
@@ -44,6 +44,7 @@ const FIXED: [Fixed; 25] = [
     Fixed("flags", 12, Side::Left, true),
     Fixed("interface", 12, Side::Left, false),
     Fixed("api_version_source", 18, Side::Left, false),
+    Fixed("client", 15, Side::Left, false),
 ];
 
 /// What matters most on a terminal that is too narrow for all default columns.
@@ -164,6 +165,7 @@ impl Columns {
             Cell::Flags(&flag_names),
             text(interface.as_deref().map(str::as_bytes)),
             text(version.map(|(_, source)| source.as_str().as_bytes())),
+            exchange.client_address().map_or(Cell::Null, Cell::Address),
         ]);
         for column in 0..self.headers.len() {
             let value = request.and_then(|head| head.column(column)).or_else(|| response.and_then(|head| head.column(column)));

@@ -22,7 +22,7 @@ use std::io::Read;
 
 pub use error::{Damage, Place, ReadError, Record};
 pub use packets::{Packet, Packets};
-pub use segments::{Counters, Segments};
+pub use segments::{Counters, Segments, split};
 pub use watched::Watched;
 
 use super::{Found, Source};

@@ -135,7 +135,7 @@ impl Decode<'_> {
 
 /// Payload and what opens or closes the connection, each as a part of its own: who follows the stream takes up a SYN before
 /// the payload, and a FIN or RST behind it.
-fn split<'a>(mut part: Part<'a>, pass: &mut impl FnMut(Part<'a>)) {
+pub fn split<'a>(mut part: Part<'a>, pass: &mut impl FnMut(Part<'a>)) {
     if part.tcp_flags & tcp_flag::SYN != 0 {
         pass(Part { covered: 0, captured: b"", ..part });
         // RFC 7413: the payload of a SYN. The SYN itself has a sequence number (RFC 9293 section 3.4).
