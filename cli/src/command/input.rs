@@ -82,6 +82,13 @@ impl Input {
     }
 }
 
+impl Input {
+    /// Whether it may keep a reader waiting.
+    pub(super) fn waits(&self) -> bool {
+        self.waits
+    }
+}
+
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {

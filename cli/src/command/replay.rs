@@ -18,7 +18,7 @@ use crate::progress::{Notes, accounting_line};
 use crate::render::{Accounting, NotHttp, Run, StopReason, Summary};
 use crate::source::capture_file::{CaptureFile, Counters, Watched};
 
-/// Packets taken before stop conditions are looked at again.
+/// Packets taken before rows are shown and stop conditions looked at; one where the next may take its time.
 const BATCH: usize = 16 * 1024;
 
 /// A capture file, and what is wanted of it.
@@ -65,6 +65,7 @@ impl Replay<'_> {
         let name = recording.name();
         let stop = Stop::at(Signals::catch()?, recording.limit.map(|limit| Instant::now() + limit));
         let input = Input::open(&recording.path, stop.clone()).with_context(|| format!("cannot open {name}"))?;
+        let batch = if input.waits() { 1 } else { BATCH };
         let source = CaptureFile::open(Box::new(input), &recording.watched).with_context(|| format!("cannot read {name}"))?;
         if verbose {
             notes.note(format_args!("reading {name}"));
@@ -73,7 +74,7 @@ impl Replay<'_> {
         let run = Run { host: None, kernel: None, probe: None, attached: vec![name.clone()], started_at_ns };
         let started = session.start(&run);
         let mut pipeline = Pipeline::new(source, tracker, selection, recording.count, &mut *session);
-        let outcome = started.and_then(|()| read(&mut pipeline, &stop)).and_then(|reason| pipeline.finish().map(|()| reason));
+        let outcome = started.and_then(|()| read(&mut pipeline, batch, &stop)).and_then(|reason| pipeline.finish().map(|()| reason));
         let (mut stop_reason, failure) = match outcome {
             Err(ref error) if error.kind() == io::ErrorKind::BrokenPipe => (StopReason::ClosedPipe, None),
             other => (other?, pipeline.source_mut().take_failure()),
@@ -92,9 +93,9 @@ impl Replay<'_> {
     }
 }
 
-fn read(pipeline: &mut Pipeline<'_, CaptureFile>, stop: &Stop) -> io::Result<StopReason> {
+fn read(pipeline: &mut Pipeline<'_, CaptureFile>, batch: usize, stop: &Stop) -> io::Result<StopReason> {
     loop {
-        let packets = pipeline.step(BATCH)?;
+        let packets = pipeline.step(batch)?;
         if pipeline.is_satisfied() {
             return Ok(StopReason::Count);
         }

@@ -16,6 +16,7 @@ pub(crate) mod netns;
 pub(crate) mod nginx;
 pub(crate) mod objects;
 pub(crate) mod outcome;
+pub(crate) mod pcap;
 pub(crate) mod process;
 pub(crate) mod segment;
 pub(crate) mod wire;

@@ -1,0 +1,28 @@
+//! Capture files of crafted segments.
+
+use super::segment::{Segment, Shape};
+
+/// Ethernet frames of these segments as a pcap file, a millisecond apart.
+pub(crate) fn pcap<'a>(segments: impl IntoIterator<Item = &'a Segment>) -> Vec<u8> {
+    const ETHERNET: u32 = 1;
+    file(ETHERNET, u32::MAX, segments.into_iter().map(|segment| segment.frame(Shape::Plain)))
+}
+
+/// Packets as a pcap file of this link type, cut to `snap_len` bytes each.
+pub(crate) fn file(link_type: u32, snap_len: u32, packets: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
+    const BEGAN: u32 = 1_700_000_000;
+    let mut file = Vec::new();
+    let mut words = |words: &[u32], bytes: &[u8]| {
+        words.iter().for_each(|word| file.extend(word.to_le_bytes()));
+        file.extend(bytes);
+    };
+    // Magic, version 2.4, zone, accuracy, snap length, link type: pcap-savefile(5).
+    words(&[0xa1b2_c3d4, 4 << 16 | 2, 0, 0, snap_len, link_type], b"");
+    for (number, packet) in (0..).zip(packets) {
+        let len = u32::try_from(packet.len()).expect("a packet is small");
+        let captured = len.min(snap_len);
+        let (seconds, millis) = (BEGAN + number / 1000, number % 1000);
+        words(&[seconds, millis * 1000, captured, len], &packet[..captured as usize]);
+    }
+    file
+}
