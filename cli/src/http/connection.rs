@@ -299,6 +299,10 @@ impl Side<'_> {
 
 impl Sink for Side<'_> {
     fn head(&mut self, bytes: &[u8], start: &Start, truncated: bool) -> Option<Framing> {
+        // Of a head that came in parts, only the first one was looked at.
+        if !may_start(bytes) {
+            return None;
+        }
         let raw = raw::parse(bytes)?;
         let direction = if matches!(raw.line, Line::Request { .. }) { Direction::Request } else { Direction::Response };
         // A request in the responses' direction is no message of this connection, but body that was taken for one.

@@ -264,6 +264,11 @@ impl Messages {
         }
         let before = partial.bytes.len();
         partial.bytes.extend_from_slice(captured);
+        if let Some(len) = proxy_header(&partial.bytes).filter(|len| *len > before) {
+            // It came in parts, the first of which may have been the start of a head.
+            self.state = State::Boundary;
+            return len - before;
+        }
         if let Some(end) = head_end(&partial.bytes, before.saturating_sub(3)) {
             let mut bytes = std::mem::take(&mut partial.bytes);
             bytes.truncate(end);

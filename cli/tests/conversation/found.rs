@@ -2,9 +2,9 @@
 
 use ehl_probes_common::record::tcp_flag;
 
+use crate::case::submitted;
 use crate::generate::{CLIENT, SERVER};
 use crate::rows::{Row, from_packets, from_records};
-use crate::submitted;
 use crate::tap::Loops;
 use crate::wire::Packet;
 
@@ -115,6 +115,21 @@ fn a_response_may_be_cut_within_its_version() {
     let told = "GET /n/0 -> Some(200) answer 0, Some(21) Some(53) bytes []";
     Script::opened().client(GET).server("HT").server(rest).tells(&[told]);
     Script::joined().client(GET).server("HT").server(rest).tells(&[told]);
+}
+
+#[test]
+fn what_is_no_method_is_none_however_it_is_cut() {
+    let rest = "\r /n/0 HTTP/1.1\r\n\r\n";
+    let told = "? ? -> Some(200) answer 0, None Some(53) bytes []";
+    Script::opened().client(&format!("GET{rest}")).server(OK).tells(&[told]);
+    Script::opened().client("GET").client(rest).server(OK).tells(&[told]);
+}
+
+#[test]
+fn a_proxy_header_may_be_cut() {
+    let told = "GET /n/0 -> Some(200) answer 0, Some(21) Some(53) bytes []";
+    let script = Script::opened().client("PRO").client("XY TCP4 10.0.0.1 10.0.0.2 40000 80\r").client("\n").client(GET);
+    script.server(OK).tells(&[told]);
 }
 
 #[test]
