@@ -9,6 +9,8 @@ pub mod auth;
 mod connection;
 pub mod exchange;
 mod framing;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod head;
 mod messages;
 mod pairing;
