@@ -19,7 +19,7 @@ impl Random {
     pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
         // FNV-1a.
         let seed = bytes.iter().fold(0xcbf2_9ce4_8422_2325u64, |seed, byte| (seed ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
-        Self { bytes: bytes.to_vec().into_iter(), ..Self::new(seed) }
+        Self { bytes: Vec::from(bytes).into_iter(), ..Self::new(seed) }
     }
 
     pub(crate) fn number(&mut self) -> u64 {
