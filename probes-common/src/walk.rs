@@ -848,7 +848,8 @@ pub fn is_token(byte: u8) -> bool {
 #[inline(always)]
 fn not_http<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, end: u32, start: &Start, tap: &mut T) -> u32 {
     match start {
-        Start::Tls => {
+        // After HTTP, it goes through a tunnel whose beginning was not followed.
+        Start::Tls if this.http == 0 => {
             tap.count(Counter::Tls);
             this.phase = phase::TLS;
             return pass(this, remaining);

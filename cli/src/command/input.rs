@@ -80,9 +80,7 @@ impl Input {
         }
         Ok(Self { file, waits: !metadata.is_file(), stop })
     }
-}
 
-impl Input {
     /// Whether it may keep a reader waiting.
     pub(super) fn waits(&self) -> bool {
         self.waits

@@ -391,7 +391,9 @@ impl Messages {
         if !partial.has_line
             && let Some(newline) = memchr::memchr(b'\n', bytes)
         {
-            match raw::first_line_of(trim_line_end(&bytes[..newline])) {
+            // Of a head that comes in parts, only the first one was looked at.
+            let line = if may_start(bytes) { raw::first_line_of(trim_line_end(&bytes[..newline])) } else { FirstLine::Other };
+            match line {
                 FirstLine::OfHead => partial.has_line = true,
                 FirstLine::Simple => {
                     let line = bytes[..=newline].to_vec();

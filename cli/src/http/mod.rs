@@ -11,6 +11,8 @@ pub mod counts;
 pub mod exchange;
 mod forwarded;
 mod framing;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod head;
 mod messages;
 mod pairing;

@@ -64,7 +64,7 @@ pub(super) fn parse(bytes: &[u8]) -> Option<Raw<'_>> {
     strict(bytes).or_else(|| lenient(bytes))
 }
 
-fn strict(bytes: &[u8]) -> Option<Raw<'_>> {
+pub(super) fn strict(bytes: &[u8]) -> Option<Raw<'_>> {
     let mut fields = [const { MaybeUninit::uninit() }; STRICT_FIELDS];
     let (line, minor, parsed) = if bytes.starts_with(b"HTTP/") {
         let mut head = httparse::Response::new(&mut []);
@@ -87,7 +87,7 @@ fn strict(bytes: &[u8]) -> Option<Raw<'_>> {
     Some(Raw { line, version: Version { major: 1, minor }, fields, flags })
 }
 
-fn lenient(bytes: &[u8]) -> Option<Raw<'_>> {
+pub(super) fn lenient(bytes: &[u8]) -> Option<Raw<'_>> {
     let mut lines = Lines { rest: bytes };
     let first = lines.by_ref().find(|line| !line.bytes.is_empty())?;
     let (line, version) = first_line(first.bytes)?;

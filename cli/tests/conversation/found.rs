@@ -2,9 +2,9 @@
 
 use ehl_probes_common::record::tcp_flag;
 
+use crate::case::submitted;
 use crate::generate::{CLIENT, SERVER};
 use crate::rows::{Row, from_packets, from_records};
-use crate::submitted;
 use crate::tap::Loops;
 use crate::wire::Packet;
 
@@ -120,6 +120,21 @@ fn a_response_may_be_cut_within_its_version() {
 }
 
 #[test]
+fn what_is_no_method_is_none_however_it_is_cut() {
+    let rest = "\r /n/0 HTTP/1.1\r\n\r\n";
+    let told = "? ? -> Some(200) answer 0, None Some(53) bytes []";
+    Script::opened().client(&format!("GET{rest}")).server(OK).tells(&[told]);
+    Script::opened().client("GET").client(rest).server(OK).tells(&[told]);
+}
+
+#[test]
+fn a_proxy_header_may_be_cut() {
+    let told = "GET /n/0 -> Some(200) answer 0, Some(21) Some(53) bytes []";
+    let script = Script::opened().client("PRO").client("XY TCP4 10.0.0.1 10.0.0.2 40000 80\r").client("\n").client(GET);
+    script.server(OK).tells(&[told]);
+}
+
+#[test]
 fn the_end_of_a_body_is_told_although_a_report_was_due() {
     let next = "GET /n/1 -> Some(200) answer 1, Some(21) Some(53) bytes []";
     let told = "GET /n/0 -> Some(200) answer 0, Some(21) Some(72) bytes []";
@@ -137,7 +152,7 @@ fn the_end_of_a_body_is_told_although_a_report_was_due() {
 #[test]
 fn a_tunnel_stays_one_whatever_goes_through() {
     // The kernel is out of step with the server, and does not know of the tunnel.
-    for inside in ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET /trap HTTP/1.1\r\n\r\n"] {
+    for inside in ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET /trap HTTP/1.1\r\n\r\n", "\u{16}\u{3}\u{1}\0\u{1}hello"] {
         let sent = 25 + inside.len();
         let told = format!("CONNECT /n/0 -> Some(200) answer 0, Some({sent}) Some(37) bytes []");
         let script = Script::opened().client("CONNECT /n/0 HTTP/1.1\r\n\r\n").server("HTTP/1.1").server(" 200 OK\r\nX-Answer: 0\r\n\r\n");

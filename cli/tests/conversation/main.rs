@@ -4,9 +4,11 @@
 //! `EHL_CASES` sets how many conversations each test makes up (or which: `40..41`); with `EHL_SHOW`, a failed test shows
 //! what was on the wire.
 
+mod case;
 mod found;
 mod garbage;
 mod generate;
+mod memory;
 mod message;
 mod proxy;
 mod random;
@@ -21,84 +23,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use ehl_probes_common::counter::Counter;
 use ehl_probes_common::record;
 
-use generate::{Conversation, Shape, conversation};
+use case::{Case, is_truth_told, same, submitted};
 use random::Random;
 use rows::{Row, from_packets, from_records};
-use tap::{Kernel, Loops, PORTS};
-use wire::{Cutting, Packet, Wire, reorder, repeat, wire};
-
-/// A conversation on the wire.
-struct Case {
-    conversation: Conversation,
-    wire: Wire,
-    cutting: Cutting,
-    shape: Shape,
-    with_syn: bool,
-}
-
-impl Case {
-    fn new(random: &mut Random) -> Self {
-        let pauses = random.percent(10);
-        Self::with(pauses, random)
-    }
-
-    fn with(pauses: bool, random: &mut Random) -> Self {
-        let odd = random.percent(40);
-        let cutting = random.pick(&[
-            Cutting::Bytes,
-            Cutting::Mss,
-            Cutting::Mss,
-            Cutting::Offload,
-            Cutting::UpTo(20),
-            Cutting::UpTo(3000),
-            Cutting::Wicked,
-            Cutting::Wicked,
-            Cutting::WholeHeads,
-        ]);
-        Self::of(cutting, odd, pauses, random)
-    }
-
-    fn of(cutting: Cutting, odd: bool, pauses: bool, random: &mut Random) -> Self {
-        let bytes = match cutting {
-            Cutting::Bytes | Cutting::UpTo(20) => random.pick(&[500, 2000, 5000]),
-            _ => random.pick(&[500, 2000, 20_000, 200_000]),
-        };
-        let depth = random.pick(&[1, 1, 2, 5]);
-        let shape = Shape { bytes, depth, odd, traps: random.percent(70), whole: cutting == Cutting::WholeHeads };
-        let conversation = conversation(shape, random);
-        // A client that does not wait for answers leaves no hint of how many are on their way.
-        let with_syn = depth > 1 || random.percent(70);
-        let wire = wire(&conversation, cutting, with_syn, pauses, random);
-        Self { conversation, wire, cutting, shape, with_syn }
-    }
-
-    fn truth(&self) -> Vec<Row> {
-        let mut rows: Vec<_> = self.conversation.truths.iter().enumerate().map(|(number, truth)| Row::true_to(number, truth)).collect();
-        rows.sort();
-        rows
-    }
-}
-
-/// What the kernel submits of these segments.
-fn submitted(packets: &[Packet], loops: Loops) -> (Kernel, Vec<Vec<u8>>) {
-    let mut kernel = Kernel::new(loops);
-    for packet in packets {
-        kernel.packet(packet);
-    }
-    let records = kernel.take_records();
-    show::records(&records);
-    (kernel, records)
-}
+use tap::{Loops, PORTS};
+use wire::Cutting;
 
 #[test]
 fn tells_exactly_what_was_said_however_it_is_cut() {
     check("in order", 400, |random| {
         let case = Case::new(random);
-        show::case(&case);
-        show::packets(&case.wire.packets);
-        let (_, records) = submitted(&case.wire.packets, Loops::LONG);
-        same("kernel", &case.truth(), &from_records(&records))?;
-        same("raw", &case.truth(), &from_packets(&case.wire.packets))
+        case.is_told_of(&case.wire.packets)
     });
 }
 
@@ -129,18 +64,16 @@ fn keeps_plain_bodies_down() {
 #[test]
 fn is_not_shaken_by_reordering_and_repetition() {
     check("disorder", 400, |random| {
-        let mut case = Case::with(false, random);
-        let mut packets = std::mem::take(&mut case.wire.packets);
-        // What waits for a late segment is bounded: a few of 64 KB are too much.
-        let percent = if case.cutting == Cutting::Offload { 0 } else { random.pick(&[0, 1, 5, 30]) };
-        reorder(&mut packets, percent, random);
-        let percent = random.pick(&[0, 1, 5, 30]);
-        let packets = repeat(packets, &case.conversation, percent, random);
-        show::case(&case);
-        show::packets(&packets);
-        let (_, records) = submitted(&packets, Loops::LONG);
-        same("kernel", &case.truth(), &from_records(&records))?;
-        same("raw", &case.truth(), &from_packets(&packets))
+        let case = Case::with(false, random);
+        case.is_told_of(&case.disordered(random))
+    });
+}
+
+#[test]
+fn holds_for_what_a_fuzzer_chooses() {
+    check("chosen by bytes", 400, |random| {
+        let choices: Vec<u8> = (0..random.within(0..300)).map(|_| random.number() as u8).collect();
+        is_truth_told(&choices)
     });
 }
 
@@ -329,13 +262,4 @@ fn wanted(cases: u64) -> Range<u64> {
             None => 0..number(&text),
         },
     }
-}
-
-fn same(what: &str, expected: &[Row], found: &[Row]) -> Result<(), String> {
-    if expected == found {
-        return Ok(());
-    }
-    let missing: Vec<_> = expected.iter().filter(|row| !found.contains(row)).collect();
-    let extra: Vec<_> = found.iter().filter(|row| !expected.contains(row)).collect();
-    Err(format!("{what}\n  not told: {missing:?}\n  told instead: {extra:?}"))
 }

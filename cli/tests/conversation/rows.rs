@@ -1,5 +1,6 @@
 //! What ehl makes of segments: exchanges as rows.
 
+use std::cell::Cell;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -90,42 +91,52 @@ pub(crate) fn tracker() -> Tracker {
     Tracker::new(Wanted { columns, all: false }, Redactor::new(Mode::Off, [0, 0]))
 }
 
-/// From what the kernel submitted.
-pub(crate) fn from_records(records: &[Vec<u8>]) -> Vec<Row> {
-    let mut tracker = tracker();
+thread_local! {
+    /// Of the conversation before, and empty: to make one takes longer than to follow a short conversation.
+    static TRACKER: Cell<Option<Tracker>> = const { Cell::new(None) };
+}
+
+/// What is told while `feed` feeds a tracker, and when nothing more comes.
+fn told(feed: impl FnOnce(&mut Tracker, &mut dyn FnMut(&Exchange))) -> Vec<Row> {
+    let mut tracker = TRACKER.take().unwrap_or_else(tracker);
     let mut rows = Vec::new();
-    for record in records {
-        let segment = ring::decode(record, 0).expect("the kernel's own layout");
-        tracker.segment(&segment, &mut |exchange| rows.push(Row::of(exchange)));
-    }
-    tracker.finish(&mut |exchange| rows.push(Row::of(exchange)));
+    let mut each = |exchange: &Exchange| rows.push(Row::of(exchange));
+    feed(&mut tracker, &mut each);
+    tracker.finish(&mut each);
+    TRACKER.set(Some(tracker));
     rows.sort();
     rows
 }
 
+/// From what the kernel submitted.
+pub(crate) fn from_records(records: &[Vec<u8>]) -> Vec<Row> {
+    told(|tracker, each| {
+        for record in records {
+            let segment = ring::decode(record, 0).expect("the kernel's own layout");
+            tracker.segment(&segment, each);
+        }
+    })
+}
+
 /// From the segments themselves, as a capture file has them: nothing is proven.
 pub(crate) fn from_packets(packets: &[Packet]) -> Vec<Row> {
-    let mut tracker = tracker();
-    let mut rows = Vec::new();
-    let mut each = |exchange: &Exchange| rows.push(Row::of(exchange));
+    told(|tracker, each| packets.iter().for_each(|packet| feed_packet(tracker, packet, each)))
+}
+
+fn feed_packet(tracker: &mut Tracker, packet: &Packet, each: &mut dyn FnMut(&Exchange)) {
     let ends = [0, 1].map(|end| Endpoint { address: address(end).bytes(), port: PORTS[end] });
-    for packet in packets {
-        let part = Part {
-            time_ns: packet.time_ns,
-            sequence: packet.sequence,
-            acknowledgement: packet.acknowledgement,
-            tcp_flags: packet.flags,
-            covered: packet.payload.len() as u32,
-            captured: &packet.payload,
-            proven: 0,
-            handover: None,
-        };
-        split(part, &mut |part| {
-            let segment = Segment { source: ends[packet.from], destination: ends[1 - packet.from], origin: Origin::Unknown, part };
-            tracker.segment(&segment, &mut each);
-        });
-    }
-    tracker.finish(&mut each);
-    rows.sort();
-    rows
+    let part = Part {
+        time_ns: packet.time_ns,
+        sequence: packet.sequence,
+        acknowledgement: packet.acknowledgement,
+        tcp_flags: packet.flags,
+        covered: packet.payload.len() as u32,
+        captured: &packet.payload,
+        proven: 0,
+        handover: None,
+    };
+    split(part, &mut |part| {
+        let segment = Segment { source: ends[packet.from], destination: ends[1 - packet.from], origin: Origin::Unknown, part };
+        tracker.segment(&segment, each);
+    });
 }

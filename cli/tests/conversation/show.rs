@@ -3,7 +3,7 @@
 
 use ehl_probes_common::record::{self, RecordHeader};
 
-use crate::Case;
+use crate::case::Case;
 use crate::wire::Packet;
 
 /// What was said.
