@@ -83,6 +83,7 @@ pub(crate) struct Segment {
     pub(crate) ack: Option<u32>,
     pub(crate) syn: bool,
     pub(crate) fin: bool,
+    pub(crate) rst: bool,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -101,7 +102,7 @@ pub(crate) enum Shape {
 
 impl Segment {
     fn new(from: SocketAddr, to: SocketAddr, seq: u32, ack: u32, payload: &[u8]) -> Self {
-        Self { from, to, seq, ack: Some(ack), syn: false, fin: false, payload: payload.to_vec() }
+        Self { from, to, seq, ack: Some(ack), syn: false, fin: false, rst: false, payload: payload.to_vec() }
     }
 
     /// The sequence number after its last byte.
@@ -172,7 +173,7 @@ impl Segment {
 
     fn tcp(&self, shape: Shape) -> TcpHeader {
         let mut header = TcpHeader::new(self.from.port(), self.to.port(), self.seq, 65_535);
-        (header.syn, header.fin) = (self.syn, self.fin);
+        (header.syn, header.fin, header.rst) = (self.syn, self.fin, self.rst);
         header.psh = !self.payload.is_empty();
         (header.ack, header.acknowledgment_number) = (self.ack.is_some(), self.ack.unwrap_or(0));
         if shape == Shape::TcpOptions {

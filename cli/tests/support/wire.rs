@@ -28,6 +28,11 @@ pub(crate) trait Medium {
     }
 }
 
+/// The most that a veth pair takes: what segmentation offload makes of a stream fits.
+const MTU: usize = 65_535;
+/// The longest frame that [`Wire`] takes.
+pub(crate) const MAX_FRAME: usize = MTU + 14;
+
 /// A veth pair: what is sent into the far end arrives on `seen` in the observed namespace. That end has no address, so
 /// its kernel answers nothing and both directions of a conversation can come in there.
 pub(crate) struct Wire {
@@ -41,11 +46,16 @@ impl Wire {
     pub(crate) fn new() -> Self {
         stay_on_this_cpu();
         let (observed, far) = (Netns::new(), Netns::new());
-        observed.ip(&format!("link add seen address 02:00:00:00:00:02 type veth peer name far netns {}", far.name()));
+        observed.ip(&format!("link add seen mtu {MTU} address 02:00:00:00:00:02 type veth peer name far mtu {MTU} netns {}", far.name()));
         observed.ip("link set seen up");
         far.ip("link set far up");
         let socket = far.run(|| packet_socket("far")).expect("root may send frames");
         Self { observed, _far: far, socket, shape: Shape::Plain }
+    }
+
+    pub(crate) fn send_frame(&mut self, frame: &[u8]) {
+        let sent = self.socket.write(frame).expect("the interface takes the frame");
+        assert_eq!(sent, frame.len());
     }
 }
 
@@ -55,9 +65,7 @@ impl Medium for Wire {
     }
 
     fn send(&mut self, segment: &Segment) {
-        let frame = segment.frame(self.shape);
-        let sent = self.socket.write(&frame).expect("the interface takes the frame");
-        assert_eq!(sent, frame.len());
+        self.send_frame(&segment.frame(self.shape));
     }
 }
 
