@@ -20,6 +20,9 @@ pub mod flag {
     pub const HANDOVER: u16 = 1 << 4;
     /// Submitted out of step, or before the direction was known to be HTTP.
     pub const UNPROVEN: u16 = 1 << 5;
+    /// The covered bytes were sent by the receiver that the record names, before this segment: of the segment, only its
+    /// addresses count.
+    pub const OPPOSITE: u16 = 1 << 6;
 }
 
 /// Bits of [`RecordHeader::tcp_flags`], as in the TCP header (RFC 9293 section 3.1).

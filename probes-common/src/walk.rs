@@ -165,7 +165,7 @@ pub fn begin<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) 
     }
     if segment.len == 0 {
         if is_told(this, other) {
-            close(this, &segment, tap);
+            close(this, other, &segment, tap);
         }
         return false;
     }
@@ -235,7 +235,7 @@ pub fn finish<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T)
         }
     }
     if walk.segment.tcp_flags & (tcp_flag::FIN | tcp_flag::RST) != 0 && is_told(this, other) {
-        close(this, &walk.segment, tap);
+        close(this, other, &walk.segment, tap);
     }
 }
 
@@ -278,8 +278,12 @@ fn is_up(phase: u8) -> bool {
 }
 
 #[inline(always)]
-fn close<T: Tap>(this: &mut Direction, segment: &Segment, tap: &mut T) {
+fn close<T: Tap>(this: &mut Direction, other: &mut Direction, segment: &Segment, tap: &mut T) {
     tap.report(this, 0);
+    if segment.tcp_flags & tcp_flag::RST != 0 {
+        // It ends both, and nothing more may come of the other one.
+        tap.report(other, flag::OPPOSITE);
+    }
     this.closed = 1;
     let end = segment.sequence.wrapping_add(segment.len);
     // What is missing before it may still come.

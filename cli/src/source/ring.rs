@@ -1,6 +1,6 @@
 //! Segments from a probe's ring buffer.
 
-use ehl_probes_common::record::{self, DecodeError, ProbeId};
+use ehl_probes_common::record::{self, DecodeError, ProbeId, flag};
 use ehl_probes_common::walk::Handover;
 
 use super::{Found, Source};
@@ -35,20 +35,23 @@ impl Source for Ring {
 pub fn decode(bytes: &[u8], monotonic_to_unix_ns: u64) -> Result<Segment<'_>, DecodeError> {
     let (header, captured) = record::decode(bytes)?;
     let origin = if header.probe == ProbeId::SslUprobe as u8 { Origin::Process(header.origin) } else { Origin::Interface(header.origin) };
-    Ok(Segment {
-        source: Endpoint { address: header.source, port: header.source_port },
-        destination: Endpoint { address: header.destination, port: header.destination_port },
-        origin,
-        part: Part {
-            time_ns: header.time_ns.wrapping_add(monotonic_to_unix_ns),
-            sequence: header.sequence,
-            acknowledgement: header.acknowledgement,
-            tcp_flags: header.tcp_flags,
-            covered: header.payload_len,
-            captured,
-            proven: header.flags,
-            handover: Handover::unpack(header.framing),
-        },
+    let source = Endpoint { address: header.source, port: header.source_port };
+    let destination = Endpoint { address: header.destination, port: header.destination_port };
+    let part = Part {
+        time_ns: header.time_ns.wrapping_add(monotonic_to_unix_ns),
+        sequence: header.sequence,
+        acknowledgement: header.acknowledgement,
+        tcp_flags: header.tcp_flags,
+        covered: header.payload_len,
+        captured,
+        proven: header.flags & !flag::OPPOSITE,
+        handover: Handover::unpack(header.framing),
+    };
+    Ok(if header.flags & flag::OPPOSITE == 0 {
+        Segment { source, destination, origin, part }
+    } else {
+        // Flags and acknowledgement are those of the segment that ended the connection.
+        Segment { source: destination, destination: source, origin, part: Part { tcp_flags: 0, acknowledgement: 0, ..part } }
     })
 }
 
@@ -77,6 +80,24 @@ mod tests {
         assert_eq!(segment.source.ip().to_string(), "10.0.0.1");
         assert_eq!((segment.source.port, segment.origin, segment.part.time_ns), (1234, Origin::Interface(7), 105));
         assert_eq!((segment.part.covered, segment.part.captured), (900, &b"GET"[..]));
+    }
+
+    #[test]
+    fn turns_what_the_other_end_had_sent() {
+        let header = RecordHeader {
+            source_port: 80,
+            destination_port: 1234,
+            sequence: 1000,
+            acknowledgement: 7,
+            payload_len: 900,
+            flags: flag::BODY | flag::OPPOSITE,
+            tcp_flags: 4,
+            ..RecordHeader::ZERO
+        };
+        let segment = decode(header.as_bytes(), 0).expect("a record");
+        assert_eq!((segment.source.port, segment.destination.port), (1234, 80));
+        let Part { sequence, acknowledgement, tcp_flags, covered, proven, .. } = segment.part;
+        assert_eq!((sequence, acknowledgement, tcp_flags, covered, proven), (1000, 0, 0, 900, flag::BODY));
     }
 
     #[test]

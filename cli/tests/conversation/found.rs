@@ -363,6 +363,19 @@ fn a_reset_ends_what_is_under_way() {
 }
 
 #[test]
+fn a_reset_within_a_body_does_not_hide_what_came_of_it() {
+    let upload = "POST /n/0 -> None answer ?, Some(52) None bytes [\"aborted\"]";
+    let mut script = Script::opened().client(POST).client("ten bytes.");
+    script.send(SERVER, tcp_flag::RST, "");
+    script.tells(&[upload]);
+    let head = "HTTP/1.1 200 OK\r\nX-Answer: 0\r\nContent-Length: 60\r\n\r\n";
+    let download = format!("GET /n/0 -> Some(200) answer 0, Some(21) Some({}) bytes [\"aborted\"]", head.len() + 10);
+    let mut script = Script::opened().client(GET).server(head).server("ten bytes.");
+    script.send(CLIENT, tcp_flag::RST | tcp_flag::ACK, "");
+    script.tells(&[&download]);
+}
+
+#[test]
 fn an_answer_goes_on_after_the_client_closed_its_half() {
     let told = "GET /n/0 -> Some(200) answer 0, Some(21) Some(53) bytes []";
     Script::opened().client(GET).client_closes().server(&OK[..30]).server(&OK[30..]).server_closes().tells(&[told]);
