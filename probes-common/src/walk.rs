@@ -164,7 +164,9 @@ pub fn begin<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) 
         this.interface = segment.interface;
     }
     if segment.len == 0 {
-        if is_told(this, other) {
+        // What is missing before it may be the first that is HTTP.
+        let is_early = after(segment.sequence, this.next) > 0;
+        if is_early || is_told(this, other) {
             close(this, other, &segment, tap);
         }
         return false;

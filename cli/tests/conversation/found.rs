@@ -188,6 +188,14 @@ fn a_fin_may_come_with_bytes_that_are_early() {
 }
 
 #[test]
+fn a_fin_may_come_before_the_first_bytes() {
+    let cut = "HTTP/1.1 400 Bad Request\r\nX-Answer: 0\r\nContent-Length: 60\r\n\r\n";
+    let told = format!("? ? -> Some(400) answer 0, None Some({}) bytes [\"aborted\"]", cut.len());
+    let script = Script::opened().client("HEAD /HTTP/1.1\r\nHost: a\r\n\r\n").server(cut);
+    script.server_closes().early().client_closes().tells(&[&told]);
+}
+
+#[test]
 fn the_end_of_a_connection_is_told_of_directions_that_are_out_of_step() {
     let told = "GET /n/0 -> Some(200) answer 0, Some(21) Some(42) bytes []";
     let script = Script::opened().client("GET /n/0").client(" HTTP/1.1\r\n\r\n").early();
