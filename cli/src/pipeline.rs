@@ -52,8 +52,10 @@ impl<'a, S: Source> Pipeline<'a, S> {
 
     /// Nothing more comes: what is open becomes exchanges.
     pub fn finish(&mut self) -> io::Result<()> {
-        let Self { tracker, selection, report, left, filtered, beyond_count, result, .. } = self;
-        tracker.finish(&mut |exchange| keep(exchange, selection, *report, left, filtered, beyond_count, result));
+        let Self { source, tracker, selection, report, left, filtered, beyond_count, result, .. } = self;
+        let mut keep = |exchange: &Exchange| keep(exchange, selection, *report, left, filtered, beyond_count, result);
+        source.finish(&mut |segment| tracker.segment(segment, &mut keep));
+        tracker.finish(&mut keep);
         self.take_result()?;
         self.report.flush()
     }

@@ -19,6 +19,11 @@ pub struct Key {
 const _: () = assert!(size_of::<Key>() == 40);
 
 impl Key {
+    /// The lower end and the other one, addresses and ports.
+    pub fn ends(&self) -> [(Address, u16); 2] {
+        [(self.low, self.low_port), (self.high, self.high_port)]
+    }
+
     /// Becomes the key of the connection that a segment belongs to; returns which of its directions that segment has (0:
     /// from the lower end).
     #[inline(always)]
@@ -139,6 +144,12 @@ impl Direction {
     pub fn restart(&mut self, next: u32, phase: u8, interface: u32, budget: u32) {
         // SAFETY: the direction is a reference.
         unsafe { ehl_restart(self, next, phase as u32, interface, budget) };
+    }
+
+    /// Body bytes that no record covers yet: the sequence number of the first one, how many there are, and the time of the
+    /// last one (`CLOCK_MONOTONIC` in nanoseconds).
+    pub fn unreported(&self) -> Option<(u32, u32, u64)> {
+        (self.skipped > 0).then(|| (self.next.wrapping_sub(self.skipped), self.skipped, self.skipped_ns))
     }
 
     /// The chunked body's state.

@@ -48,7 +48,7 @@ impl Live<'_> {
     pub(super) fn run(self, session: &mut dyn Session) -> anyhow::Result<Summary> {
         let Live { watch: wanted, selection, tracker, notes, verbose, attached, stopping, grace } = self;
         let signals = Signals::catch()?;
-        let Attached { links, records, counters } = sock_http::attach(&wanted.settings)?;
+        let Attached { links, records, connections, counters } = sock_http::attach(&wanted.settings)?;
         needs::give_up()?;
         let run = describe(wanted);
         if verbose {
@@ -64,7 +64,7 @@ impl Live<'_> {
         if outcome.is_ok() {
             attached()?;
         }
-        let source = Ring::new(records, monotonic_to_unix_ns());
+        let source = Ring::new(records, connections, monotonic_to_unix_ns());
         let mut pipeline = Pipeline::new(source, tracker, selection, wanted.count, &mut *session);
         if outcome.is_ok() {
             outcome = watch(&mut pipeline, &guard, grace, &counters, &progress);

@@ -210,6 +210,7 @@ impl Connection {
         let (mut messages, mut side) = self.side(sender, shared, outcome);
         if missing > 0 {
             messages.gap(missing.unsigned_abs(), &mut side);
+            side.odd(Flags::GAP);
         }
         messages.finish(aborted, &mut side);
         self.halves[sender].messages = messages;

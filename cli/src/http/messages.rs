@@ -207,15 +207,20 @@ impl Messages {
             sink.proxied(None);
         }
         match &mut self.state {
-            State::Length(left) if missing <= *left => {
+            // Another connection.
+            _ if missing == 0 => self.lose(sink),
+            // Body, whatever it is: nothing is told of it but its length.
+            State::Length(left) if missing < *left => {
                 *left -= missing;
+                sink.bytes(missing, 0);
+            }
+            State::Close | State::Tunnel => sink.bytes(missing, 0),
+            // When it ended is not known.
+            State::Length(left) if missing == *left => {
+                *left = 0;
                 sink.odd(Flags::GAP);
                 sink.bytes(missing, 0);
                 self.end_if_over(sink);
-            }
-            State::Close | State::Tunnel => {
-                sink.odd(Flags::GAP);
-                sink.bytes(missing, 0);
             }
             State::Foreign => {}
             _ => self.lose(sink),

@@ -201,9 +201,7 @@ impl Pairing {
     pub(super) fn response_bytes(&mut self, count: u64, time_ns: u64) {
         if let Some(first) = self.answering() {
             first.exchange.response_bytes = first.exchange.response_bytes.map(|bytes| bytes + count);
-            if time_ns > 0 {
-                first.exchange.response_last_ns = Some(time_ns);
-            }
+            first.exchange.response_last_ns = (time_ns > 0).then_some(time_ns);
         }
     }
 

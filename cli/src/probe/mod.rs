@@ -2,11 +2,13 @@
 //! aya, behind one small interface ([`sock_http::attach`], [`Attached`]), so that another loader could take its place.
 
 pub mod catalog;
+mod connections;
 pub mod needs;
 mod programs;
 mod sock_entry;
 pub mod sock_http;
 
+pub use connections::Connections;
 pub use programs::Cost;
 
 use std::os::fd::OwnedFd;
@@ -55,6 +57,8 @@ pub struct Attached {
     pub links: Links,
     /// Records, oldest first.
     pub records: Records,
+    /// What the kernel knows of connections.
+    pub connections: Connections,
     /// What the kernel counted.
     pub counters: Counters,
 }

@@ -12,7 +12,7 @@ use aya::sys::{BpfHelper, is_helper_supported};
 use aya::{Ebpf, EbpfLoader};
 use caps::Capability;
 
-use super::{Attached, Error, Links, counters, needs, programs::Programs, records, sock_entry};
+use super::{Attached, Connections, Error, Links, counters, needs, programs::Programs, records, sock_entry};
 
 const NAME: &str = "sock-http";
 
@@ -43,6 +43,7 @@ pub fn attach(settings: &Settings) -> Result<Attached, Error> {
     let entry = if sock_entry::fits(program)? { None } else { Some(sock_entry::before(program)?) };
     let missing = || failed("the object lacks a map");
     let (records, counters) = (records(&mut ebpf).ok_or_else(missing)?, counters(&mut ebpf).ok_or_else(missing)?);
+    let connections = Connections::of(&mut ebpf).ok_or_else(missing)?;
     let statistics = if settings.measure { Some(Programs::measure()?) } else { None };
     let programs = Programs::new(ebpf, entry, statistics);
     let attached = programs.attached().ok_or_else(|| failed("the object lacks a program"))?;
@@ -50,7 +51,7 @@ pub fn attach(settings: &Settings) -> Result<Attached, Error> {
     for index in interfaces(settings) {
         sockets.push(watch(attached, index)?);
     }
-    Ok(Attached { links: Links { sockets, programs }, records, counters })
+    Ok(Attached { links: Links { sockets, programs }, records, connections, counters })
 }
 
 /// Loads one of an object's programs.

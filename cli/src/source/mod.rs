@@ -18,4 +18,7 @@ pub struct Found {
 pub trait Source {
     /// Passes on what is there now, oldest first; at most `limit` records.
     fn drain(&mut self, limit: usize, each: &mut dyn FnMut(&Segment<'_>)) -> Found;
+
+    /// Passes on what it knows besides, once nothing new comes.
+    fn finish(&mut self, each: &mut dyn FnMut(&Segment<'_>));
 }

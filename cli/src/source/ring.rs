@@ -1,22 +1,23 @@
-//! Segments from a probe's ring buffer.
+//! Segments from a probe's ring buffer, and in the end from its memory of connections.
 
 use ehl_probes_common::record::{self, DecodeError, ProbeId, flag};
 use ehl_probes_common::walk::Handover;
 
 use super::{Found, Source};
-use crate::probe::Records;
+use crate::probe::{Connections, Records};
 use crate::stream::{Endpoint, Origin, Part, Segment};
 
 /// A probe's records. `monotonic_to_unix_ns` is what `CLOCK_MONOTONIC` lacks to the time since 1970.
 pub struct Ring {
     records: Records,
+    connections: Connections,
     monotonic_to_unix_ns: u64,
 }
 
 impl Ring {
-    /// Reads `records`.
-    pub fn new(records: Records, monotonic_to_unix_ns: u64) -> Self {
-        Self { records, monotonic_to_unix_ns }
+    /// Reads `records`, then `connections`.
+    pub fn new(records: Records, connections: Connections, monotonic_to_unix_ns: u64) -> Self {
+        Self { records, connections, monotonic_to_unix_ns }
     }
 }
 
@@ -28,6 +29,27 @@ impl Source for Ring {
             Err(_) => undecodable += 1,
         });
         Found { records, undecodable }
+    }
+
+    /// Body that stayed down and was not yet reported.
+    fn finish(&mut self, each: &mut dyn FnMut(&Segment<'_>)) {
+        self.connections.each(|key, connection| {
+            let [low, high] = key.ends().map(|(address, port)| Endpoint { address: address.bytes(), port });
+            for (direction, [source, destination]) in connection.directions.iter().zip([[low, high], [high, low]]) {
+                let Some((sequence, covered, last_ns)) = direction.unreported() else { continue };
+                let part = Part {
+                    time_ns: last_ns.wrapping_add(self.monotonic_to_unix_ns),
+                    sequence,
+                    acknowledgement: 0,
+                    tcp_flags: 0,
+                    covered,
+                    captured: b"",
+                    proven: flag::BODY,
+                    handover: None,
+                };
+                each(&Segment { source, destination, origin: Origin::Interface(direction.interface), part });
+            }
+        });
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use ehl::stream::Endpoint;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::Recording;
 use crate::recording::told;
@@ -89,25 +89,7 @@ fn comparable(mut row: Value) -> String {
         let time = cells.get_mut(column).expect("a row has this column");
         *time = Value::Bool(!time.is_null());
     }
-    leave_out_what_the_kernel_keeps(cells);
     row.to_string()
-}
-
-/// What is known of the body bytes that the kernel does not pass on is a little less live.
-fn leave_out_what_the_kernel_keeps(cells: &mut Map<String, Value>) {
-    let has = |cells: &Map<String, Value>, name: &str| cells["flags"].as_array().is_some_and(|flags| flags.iter().any(|flag| flag == name));
-    let sizes = ["request_bytes", "response_bytes"];
-    // The kernel tells their number once a second and at the end of the message; the run may end before.
-    if has(cells, "open") {
-        for column in sizes {
-            cells[column] = Value::Bool(!cells[column].is_null());
-        }
-    }
-    // Where the length is known beforehand, the kernel takes a segment that is missing within for one that comes late.
-    if has(cells, "gap") && sizes.iter().all(|column| !cells[*column].is_null()) {
-        let flags = cells["flags"].as_array_mut().expect("flags are a list");
-        flags.retain(|flag| flag != "gap");
-    }
 }
 
 /// The recordings are these rows both times; says of all in which they differ.

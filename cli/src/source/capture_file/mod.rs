@@ -104,9 +104,10 @@ impl Source for CaptureFile {
                 Err(error) => self.failure = Some(error),
             }
         }
-        if records == 0 {
-            self.segments.finish();
-        }
         Found { records, undecodable: 0 }
+    }
+
+    fn finish(&mut self, _each: &mut dyn FnMut(&Segment<'_>)) {
+        self.segments.finish();
     }
 }
