@@ -18,6 +18,8 @@ pub(super) enum Framing {
     Close,
     /// There is no more HTTP/1 in either direction (101, or 2xx to CONNECT).
     Tunnel,
+    /// What a request says of it is nonsense: a server refuses it, reads no body, or one of a length that it makes up.
+    Unknown,
 }
 
 /// What the request's method means for the response.
@@ -51,9 +53,10 @@ pub(super) fn request(raw: &Raw<'_>) -> (Framing, Flags) {
         // and then close the connection."
         Declared::OtherCoding => {
             flags |= Flags::BAD_TE;
-            Framing::Length(0)
+            Framing::Unknown
         }
         Declared::Length(length) => Framing::Length(length),
+        Declared::Nothing if flags.has(Flags::BAD_LENGTH) => Framing::Unknown,
         // "If this is a request message and none of the above are true, then the message body length is zero (no message body
         // is present)."
         Declared::Nothing => Framing::Length(0),
@@ -112,7 +115,11 @@ fn declared(raw: &Raw<'_>) -> (Declared, Flags) {
                 Some(value) if length.is_none_or(|before| before == value) => length = Some(value),
                 // "If a message is received without Transfer-Encoding and with an invalid Content-Length header field, then the
                 // message framing is invalid and the recipient MUST treat it as an unrecoverable error".
-                _ => flags |= Flags::BAD_LENGTH,
+                // Who is lenient reads a sign as `strtol` does, and goes on after the body.
+                _ => {
+                    flags |= Flags::BAD_LENGTH;
+                    length = length.or_else(|| lengths(field.value.strip_prefix(b"+")?));
+                }
             }
         } else if field.name.eq_ignore_ascii_case(b"transfer-encoding") {
             codings.add(field.value);
@@ -201,6 +208,7 @@ fn lengths(value: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::first_line::Line;
     use super::super::raw;
     use super::*;
 
@@ -208,8 +216,8 @@ mod tests {
         let head = format!("{head}\r\n\r\n");
         let raw = raw::parse(head.as_bytes()).expect("a head");
         let (framing, flags) = match raw.line {
-            raw::Line::Request { .. } => request(&raw),
-            raw::Line::Response { status } => response(&raw, status, method),
+            Line::Request { .. } => request(&raw),
+            Line::Response { status } => response(&raw, status, method),
         };
         (framing, flags.names())
     }
@@ -225,7 +233,7 @@ mod tests {
             ("GET / HTTP/1.0", Plain, Length(0), &[]),
             ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked", Plain, Chunked, &["bad-te"]),
             ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked", Plain, Chunked, &["bad-te"]),
-            ("POST / HTTP/1.0\r\nTransfer-Encoding: gzip", Plain, Length(0), &["bad-te"]),
+            ("POST / HTTP/1.0\r\nTransfer-Encoding: gzip", Plain, Framing::Unknown, &["bad-te"]),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip", Plain, Close, &[]),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked", Plain, Chunked, &[]),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 3", Plain, Length(3), &["te-and-cl", "bad-te"]),
@@ -234,8 +242,9 @@ mod tests {
             ("POST / HTTP/1.0\r\nContent-Length: 7", Plain, Length(7), &[]),
             ("POST / HTTP/1.0\r\nContent-Length: 7, 7\r\nContent-Length: 7", Plain, Length(7), &[]),
             ("POST / HTTP/1.0\r\nContent-Length: 7\r\nContent-Length: 8", Plain, Length(7), &["bad-length"]),
-            ("POST / HTTP/1.0\r\nContent-Length: -7", Plain, Length(0), &["bad-length"]),
-            ("POST / HTTP/1.0\r\nContent-Length: 99999999999999999999999", Plain, Length(0), &["bad-length"]),
+            ("POST / HTTP/1.0\r\nContent-Length: +7", Plain, Length(7), &["bad-length"]),
+            ("POST / HTTP/1.0\r\nContent-Length: -7", Plain, Framing::Unknown, &["bad-length"]),
+            ("POST / HTTP/1.0\r\nContent-Length: 99999999999999999999999", Plain, Framing::Unknown, &["bad-length"]),
             ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, Chunked\r\nContent-Length: 7", Plain, Chunked, &["te-and-cl"]),
             ("HTTP/1.1 200 OK", Plain, Close, &[]),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip", Plain, Close, &[]),

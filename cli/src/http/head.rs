@@ -2,7 +2,8 @@
 
 use super::api_version::{ApiVersion, Source};
 use super::auth::Auth;
-use super::raw::{Field, Line, Raw};
+use super::first_line::Line;
+use super::raw::{Field, Raw};
 use super::redact::{Redactor, authority_len};
 
 /// Which half of an exchange.

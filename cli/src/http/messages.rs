@@ -6,8 +6,8 @@ use ehl_probes_common::record::flag;
 use ehl_probes_common::walk::{Handover, is_token};
 
 use super::exchange::Flags;
+use super::first_line::{self, Kind, is_version};
 use super::framing::Framing;
-use super::raw::{self, FirstLine};
 use crate::stream::Part;
 
 /// A longer head is cut here, and its row flagged.
@@ -70,6 +70,9 @@ enum State {
     Boundary,
     /// Lost: waits for a part that starts like a head.
     Resync,
+    /// After a head that does not tell how long its body is: a whole first line here is one, and so is the start
+    /// of one in a new segment; anything else is body.
+    Doubt,
     Head(Partial),
     Length(u64),
     Chunked(chunked::State),
@@ -146,7 +149,7 @@ impl Messages {
             self.body(part, sink);
             return;
         }
-        if part.proven & flag::HEAD_START != 0 && !matches!(self.state, State::Boundary | State::Resync) {
+        if part.proven & flag::HEAD_START != 0 && !matches!(self.state, State::Boundary | State::Resync | State::Doubt) {
             self.lose(sink);
         }
         if part.proven & flag::HEAD_START != 0 {
@@ -158,6 +161,7 @@ impl Messages {
             let captured = part.captured.get(at..).unwrap_or(&[]);
             let taken = match &mut self.state {
                 State::Boundary | State::Resync => self.find_start(captured, covered - at, at, part, sink),
+                State::Doubt => self.decide(captured, covered - at, at, sink),
                 State::Head(_) => self.read_head(captured, covered - at, part, sink),
                 State::Length(left) => {
                     let count = (*left).min((covered - at) as u64);
@@ -202,7 +206,7 @@ impl Messages {
     /// The connection is over; `aborted` when by more than an orderly end of this direction.
     pub(super) fn finish(&mut self, aborted: bool, sink: &mut impl Sink) {
         match std::mem::replace(&mut self.state, State::Resync) {
-            State::Boundary | State::Resync | State::Foreign => {}
+            State::Boundary | State::Resync | State::Doubt | State::Foreign => {}
             State::Head(_) => sink.undecodable(),
             State::Close | State::Tunnel if !aborted => sink.end(Flags::default()),
             State::Close | State::Tunnel | State::Length(_) | State::Chunked(_) => sink.end(Flags::ABORTED),
@@ -219,7 +223,7 @@ impl Messages {
             }
             State::Chunked(_) | State::Close | State::Tunnel => sink.bytes(u64::from(part.covered), part.time_ns),
             // Its head was lost.
-            State::Boundary | State::Resync | State::Head(_) | State::Foreign => {}
+            State::Boundary | State::Resync | State::Doubt | State::Head(_) | State::Foreign => {}
         }
         if ends {
             self.end_by_proof(sink);
@@ -246,12 +250,22 @@ impl Messages {
     fn lose(&mut self, sink: &mut impl Sink) {
         match std::mem::replace(&mut self.state, State::Resync) {
             State::Resync | State::Foreign => {}
-            State::Boundary | State::Head(_) => sink.lost_head(),
+            State::Boundary | State::Doubt | State::Head(_) => sink.lost_head(),
             State::Length(_) | State::Chunked(_) | State::Close | State::Tunnel => {
                 sink.end(Flags::GAP);
                 sink.lost_head();
             }
         }
+    }
+
+    /// After a head that does not tell how long its body is.
+    fn decide(&mut self, captured: &[u8], rest: usize, at: usize, sink: &mut impl Sink) -> usize {
+        if is_first_line(captured) || at == 0 && may_start(captured) {
+            self.state = State::Boundary;
+            return 0;
+        }
+        self.lose(sink);
+        rest
     }
 
     /// At a boundary, or waiting for one. `at` is the place in the part: only its start is trusted to be one when lost.
@@ -324,21 +338,22 @@ impl Messages {
         if !partial.has_line
             && let Some(newline) = memchr::memchr(b'\n', bytes)
         {
-            match raw::first_line_of(trim_line_end(&bytes[..newline])) {
-                FirstLine::OfHead => partial.has_line = true,
-                FirstLine::Simple => {
+            match first_line::kind(trim_line_end(&bytes[..newline]), &bytes[newline + 1..]) {
+                Kind::OfHead => partial.has_line = true,
+                Kind::Open => {}
+                Kind::Simple => {
                     let line = bytes[..=newline].to_vec();
                     self.head(&line, &start, part.time_ns, sink);
                     return newline + 1 - before;
                 }
-                FirstLine::Other if start.guessed => {
+                Kind::Other if start.guessed => {
                     self.state = State::Resync;
                     if !self.is_http {
                         self.foreign(Protocol::Other, sink);
                     }
                     return rest;
                 }
-                FirstLine::Other => {
+                Kind::Other => {
                     self.give_up(sink);
                     return rest;
                 }
@@ -377,6 +392,7 @@ impl Messages {
             Some(Framing::Chunked) => State::Chunked(chunked::State::START),
             Some(Framing::Close) => State::Close,
             Some(Framing::Tunnel) => State::Tunnel,
+            Some(Framing::Unknown) => State::Doubt,
             None => {
                 sink.undecodable();
                 if !start.guessed {
@@ -388,6 +404,9 @@ impl Messages {
         if !matches!(self.state, State::Resync) {
             self.is_http = true;
             sink.bytes(bytes.len() as u64, time_ns);
+            if matches!(self.state, State::Doubt) {
+                sink.end(Flags::default());
+            }
             self.end_if_over(sink);
         }
     }
@@ -440,18 +459,11 @@ fn is_tls(bytes: &[u8]) -> bool {
     matches!(bytes, [0x14..=0x17, 3, 0..=4, ..])
 }
 
-/// Whether the bytes start with `HTTP/1.`, or are the start of it.
-pub(super) fn is_version(bytes: &[u8]) -> bool {
-    const VERSION: &[u8] = b"HTTP/1.";
-    let shared = bytes.len().min(VERSION.len());
-    shared > 0 && bytes[..shared] == VERSION[..shared]
-}
-
 fn trim_line_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Whether a head may start with these bytes: `HTTP/1.`, or a token and a space (RFC 9112 sections 3 and 4), or as much of
+/// Whether a head may start with these bytes: `HTTP/` and a digit, or a token and a space (RFC 9112 sections 3 and 4), or as much of
 /// that as is here.
 pub(super) fn may_start(bytes: &[u8]) -> bool {
     if bytes.is_empty() || bytes.starts_with(b"PRI * HTTP/2") {
@@ -469,7 +481,7 @@ pub(super) fn may_start(bytes: &[u8]) -> bool {
 /// Whether the bytes start with a whole first line of a head.
 fn is_first_line(bytes: &[u8]) -> bool {
     let Some(end) = memchr::memchr(b'\n', bytes) else { return false };
-    may_start(bytes) && raw::first_line_of(trim_line_end(&bytes[..end])) == FirstLine::OfHead
+    may_start(bytes) && first_line::kind(trim_line_end(&bytes[..end]), &bytes[end + 1..]) == Kind::OfHead
 }
 
 /// Length of the PROXY protocol header (version 1 or 2) that the bytes start with.
@@ -499,10 +511,10 @@ mod tests {
 
     #[test]
     fn knows_what_a_head_may_start_with() {
-        for start in ["GET /", "FROBNICATE x", "G", "GET", "H", "HTTP/1", "HTTP/1.1 200", "a-b! c"] {
+        for start in ["GET /", "FROBNICATE x", "G", "GET", "H", "HTTP/1", "HTTP/1.1 200", "HTTP/2 200", "a-b! c"] {
             assert!(may_start(start.as_bytes()), "{start}");
         }
-        for start in ["", " GET", "GET/", "PRI * HTTP/2.0", "HTTP/2 200", "\x16\x03\x01", "(x) y"] {
+        for start in ["", " GET", "GET/", "PRI * HTTP/2.0", "HTTP/x 200", "\x16\x03\x01", "(x) y"] {
             assert!(!may_start(start.as_bytes()), "{start}");
         }
         assert!(!may_start(&[b'x'; 100]));
