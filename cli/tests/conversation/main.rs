@@ -63,7 +63,7 @@ impl Case {
             _ => random.pick(&[500, 2000, 20_000, 200_000]),
         };
         let depth = random.pick(&[1, 1, 2, 5]);
-        let shape = Shape { bytes, depth, odd, traps: random.percent(70), whole: cutting == Cutting::WholeHeads };
+        let shape = Shape { bytes, depth, odd, plain: false, traps: random.percent(70), whole: cutting == Cutting::WholeHeads };
         let conversation = conversation(shape, random);
         // A client that does not wait for answers leaves no hint of how many are on their way.
         let with_syn = depth > 1 || random.percent(70);
