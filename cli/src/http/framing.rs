@@ -18,8 +18,10 @@ pub(super) enum Framing {
     Close,
     /// There is no more HTTP/1 in either direction (101, or 2xx to CONNECT).
     Tunnel,
-    /// What a request says of it is nonsense: a server refuses it, reads no body, or one of a length that it makes up.
+    /// The length of a request is nonsense: a server refuses it, reads no body, or one of a length that it makes up.
     Unknown,
+    /// There is one, in a coding that does not tell where it ends.
+    Unreadable,
 }
 
 /// What the request's method means for the response.
@@ -48,12 +50,17 @@ pub(super) fn request(raw: &Raw<'_>) -> (Framing, Flags) {
     flags |= host(raw);
     let framing = match declared {
         Declared::Chunked => Framing::Chunked,
+        // Who is lenient decodes what may be decoded, and the next request is where that ends.
+        Declared::OtherCoding { chunked: true } => {
+            flags |= Flags::BAD_TE;
+            Framing::Chunked
+        }
         // "If a Transfer-Encoding header field is present in a request and the chunked transfer coding is not the final encoding,
         // the message body length cannot be determined reliably; the server MUST respond with the 400 (Bad Request) status code
         // and then close the connection."
-        Declared::OtherCoding => {
+        Declared::OtherCoding { chunked: false } => {
             flags |= Flags::BAD_TE;
-            Framing::Unknown
+            Framing::Unreadable
         }
         Declared::Length(length) => Framing::Length(length),
         Declared::Nothing if flags.has(Flags::BAD_LENGTH) => Framing::Unknown,
@@ -90,7 +97,7 @@ pub(super) fn response(raw: &Raw<'_>, status: u16, method: Method) -> (Framing, 
             // "Otherwise, this is a response message without a declared message body length, so the message body length is
             // determined by the number of octets received prior to the server closing the connection." The same where "the
             // chunked transfer coding is not the final encoding".
-            Declared::Nothing | Declared::OtherCoding => Framing::Close,
+            Declared::Nothing | Declared::OtherCoding { .. } => Framing::Close,
         },
     };
     (framing, flags)
@@ -101,8 +108,10 @@ enum Declared {
     Nothing,
     Length(u64),
     Chunked,
-    /// Transfer-Encoding whose last coding is not chunked.
-    OtherCoding,
+    /// Transfer-Encoding whose last coding is not chunked, though another one may be.
+    OtherCoding {
+        chunked: bool,
+    },
 }
 
 fn declared(raw: &Raw<'_>) -> (Declared, Flags) {
@@ -139,7 +148,7 @@ fn declared(raw: &Raw<'_>) -> (Declared, Flags) {
     }
     let declared = match (last, length) {
         (Some(Last::Chunked), _) => Declared::Chunked,
-        (Some(Last::Other), _) => Declared::OtherCoding,
+        (Some(Last::Other), _) => Declared::OtherCoding { chunked: chunked > 0 },
         (None, Some(length)) => Declared::Length(length),
         (None, None) => Declared::Nothing,
     };
@@ -164,7 +173,7 @@ impl Codings {
     fn add(&mut self, value: &[u8]) {
         for coding in value.split(|byte| *byte == b',') {
             let coding = coding.trim_ascii();
-            let name = coding.split(|byte| *byte == b';').next().unwrap_or(coding).trim_ascii_end();
+            let name = coding.split(|byte| !is_token(*byte)).next().unwrap_or(coding);
             if name.eq_ignore_ascii_case(b"chunked") {
                 self.last = Some(Last::Chunked);
                 self.chunked += 1;
@@ -175,7 +184,7 @@ impl Codings {
                 self.odd = true;
             } else if !coding.is_empty() {
                 self.last = Some(Last::Other);
-                self.odd |= !name.iter().all(|byte| is_token(*byte));
+                self.odd |= name.is_empty() || !matches!(coding.get(name.len()), None | Some(b';' | b' ' | b'\t'));
             }
         }
     }
@@ -233,7 +242,8 @@ mod tests {
             ("GET / HTTP/1.0", Plain, Length(0), &[]),
             ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked", Plain, Chunked, &["bad-te"]),
             ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked", Plain, Chunked, &["bad-te"]),
-            ("POST / HTTP/1.0\r\nTransfer-Encoding: gzip", Plain, Framing::Unknown, &["bad-te"]),
+            ("POST / HTTP/1.0\r\nTransfer-Encoding: gzip", Plain, Framing::Unreadable, &["bad-te"]),
+            ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked, gzip", Plain, Chunked, &["bad-te"]),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip", Plain, Close, &[]),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked", Plain, Chunked, &[]),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 3", Plain, Length(3), &["te-and-cl", "bad-te"]),

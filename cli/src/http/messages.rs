@@ -393,6 +393,13 @@ impl Messages {
             Some(Framing::Close) => State::Close,
             Some(Framing::Tunnel) => State::Tunnel,
             Some(Framing::Unknown) => State::Doubt,
+            Some(Framing::Unreadable) => {
+                self.is_http = true;
+                sink.bytes(bytes.len() as u64, time_ns);
+                sink.end(Flags::default());
+                sink.lost_head();
+                State::Resync
+            }
             None => {
                 sink.undecodable();
                 if !start.guessed {
@@ -413,7 +420,7 @@ impl Messages {
 
     fn read_chunks(&mut self, captured: &[u8], rest: usize, part: &Part<'_>, sink: &mut impl Sink) -> usize {
         let State::Chunked(mut state) = self.state else { return rest };
-        let mut at = 0;
+        let (mut at, mut is_size) = (0, false);
         while at < rest {
             if state.phase == phase::DATA {
                 let count = state.left.min((rest - at) as u64);
@@ -427,6 +434,7 @@ impl Messages {
                 self.lose(sink);
                 return rest;
             };
+            is_size = state.phase == phase::SIZE && byte.is_ascii_hexdigit();
             state = state.step(*byte);
             at += 1;
             if state.phase >= phase::END {
@@ -443,7 +451,11 @@ impl Messages {
                 self.state = State::Resync;
                 sink.end(Flags::BAD_CHUNK);
                 sink.lost_head();
-                return rest;
+                // All the rest is in a chunk of a size that nobody can count. After other nonsense a request may follow.
+                let next = if is_size { None } else { captured.get(at..).and_then(next_request) };
+                let Some(next) = next else { return rest };
+                self.state = State::Boundary;
+                return at + next;
             }
             _ => self.state = State::Chunked(state),
         }
@@ -482,6 +494,12 @@ pub(super) fn may_start(bytes: &[u8]) -> bool {
 fn is_first_line(bytes: &[u8]) -> bool {
     let Some(end) = memchr::memchr(b'\n', bytes) else { return false };
     may_start(bytes) && first_line::kind(trim_line_end(&bytes[..end]), &bytes[end + 1..]) == Kind::OfHead
+}
+
+/// Where a line starts that is a whole request line.
+fn next_request(bytes: &[u8]) -> Option<usize> {
+    let mut starts = memchr::memchr_iter(b'\n', bytes).map(|newline| newline + 1);
+    starts.find(|start| !is_version(&bytes[*start..]) && is_first_line(&bytes[*start..]))
 }
 
 /// Length of the PROXY protocol header (version 1 or 2) that the bytes start with.
