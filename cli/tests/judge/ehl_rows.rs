@@ -35,7 +35,25 @@ pub(crate) fn readings(file: &Path) -> Readings {
 }
 
 fn text_of(row: &Value, column: &str) -> String {
-    row[column].as_str().unwrap_or_default().to_owned()
+    match &row[column] {
+        Value::Object(bytes) => decoded(bytes["base64"].as_str().expect("what is no text is in base64")),
+        value => value.as_str().unwrap_or_default().to_owned(),
+    }
+}
+
+/// RFC 4648 section 4.
+fn decoded(base64: &str) -> String {
+    let digit = |byte| b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".iter().position(|digit| *digit == byte);
+    let (mut bytes, mut bits, mut held) = (Vec::new(), 0usize, 0u32);
+    for value in base64.bytes().filter_map(digit) {
+        (bits, held) = (bits << 6 | value, held + 6);
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held) as u8);
+            bits &= (1 << held) - 1;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn end(row: &Value, column: &str) -> String {

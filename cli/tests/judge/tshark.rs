@@ -117,8 +117,8 @@ impl Packets {
 
 /// The authority of a target in absolute form counts, whatever Host says (RFC 9112 section 3.2.2).
 fn split(mut request: Request) -> Request {
-    let absolute = ["http://", "https://"].iter().find_map(|scheme| request.path.strip_prefix(scheme));
-    if let Some(rest) = absolute {
+    let is_scheme = |scheme: &str| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    if let Some((_, rest)) = request.path.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) {
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         request.host = rest[..end].to_owned();
         request.path = if end == rest.len() { "/".to_owned() } else { rest[end..].to_owned() };

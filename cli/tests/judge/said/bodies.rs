@@ -121,4 +121,46 @@ pub(super) const SAID: &[Said] = &[
         ],
         "POST h /a -> 400",
     ),
+    same(
+        "a request right after a bad chunk",
+        &[C("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0x0\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n")],
+        "POST h /a, GET h /b -> ",
+    ),
+    same(
+        "a request right after a chunk with an underscore",
+        &[C("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2_0\r\nhi\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n")],
+        "POST h /a, GET h /b -> ",
+    ),
+    same(
+        "a request right after a negative chunk",
+        &[C("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n-0\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n")],
+        "POST h /a, GET h /b -> ",
+    ),
+    same(
+        "a request in a chunk of 2^64 and some bytes",
+        &[C(
+            "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000002\r\nhi\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n",
+        )],
+        "POST h /a -> ",
+    ),
+    same(
+        "a request right after a negative length",
+        &[C("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n")],
+        "POST h /a, GET h /b -> ",
+    ),
+    same(
+        "a request right after a length with a sign",
+        &[C("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: +5\r\n\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n")],
+        "POST h /a, GET h /b -> ",
+    ),
+    same(
+        "a request right after an unknown coding",
+        &[C("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n")],
+        "POST h /a -> ",
+    ),
+    same(
+        "a request right after chunked that is not last",
+        &[C("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n")],
+        "POST h /a, GET h /b -> ",
+    ),
 ];
