@@ -498,8 +498,8 @@ fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap
             tap.submit(Span { time_ns: walk.segment.time_ns, framing: 0, sequence, captured: count, covered: count, flags });
             pass(this, count)
         }
-        // The response to it has no head to tell it by.
-        progress::NOT_HTTP if this.http == 0 && (this.scan.length > 0 || is_simple_request(tap.window())) => {
+        // User space is to tell, and to tell the response to it, which may have no head.
+        progress::NOT_HTTP if this.http == 0 && (this.scan.length > 0 || is_meant(tap.window())) => {
             tap.desynchronise(this, walk.segment.time_ns);
             tap.desynchronise(other, walk.segment.time_ns);
             tap.raw(this, walk, remaining)
@@ -519,11 +519,41 @@ fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap
     }
 }
 
-/// Whether a line that is no first line of HTTP/1 may be a request of HTTP/0.9: a path or a URL after GET.
+/// Whether a line that is no first line of HTTP/1 may be meant as one, or be a request of HTTP/0.9: it starts with a common
+/// method, or with the name of the protocol.
 #[inline(always)]
-fn is_simple_request(window: &Window) -> bool {
-    let five = window.word(0) & 0xff_ffff_ffff;
-    five == u64::from_le_bytes(*b"GET /\0\0\0") || five == u64::from_le_bytes(*b"GET h\0\0\0")
+fn is_meant(window: &Window) -> bool {
+    const GET: (u64, u64) = padded(b"GET ");
+    const PUT: (u64, u64) = padded(b"PUT ");
+    const POST: (u64, u64) = padded(b"POST ");
+    const HEAD: (u64, u64) = padded(b"HEAD ");
+    const HTTP: (u64, u64) = padded(b"HTTP/");
+    const PATCH: (u64, u64) = padded(b"PATCH ");
+    const DELETE: (u64, u64) = padded(b"DELETE ");
+    const CONNECT: (u64, u64) = padded(b"CONNECT ");
+    const OPTIONS: (u64, u64) = padded(b"OPTIONS ");
+    let word = window.word(0);
+    let starts = |(start, mask): (u64, u64)| word & mask == start;
+    starts(GET)
+        | starts(PUT)
+        | starts(POST)
+        | starts(HEAD)
+        | starts(HTTP)
+        | starts(PATCH)
+        | starts(DELETE)
+        | starts(CONNECT)
+        | starts(OPTIONS)
+}
+
+/// Up to eight bytes as a word, and which of its bits they are.
+const fn padded(bytes: &[u8]) -> (u64, u64) {
+    let (mut word, mut mask, mut at) = (0, 0, 0);
+    while at < bytes.len() {
+        word |= (bytes[at] as u64) << (8 * at);
+        mask |= 0xff << (8 * at);
+        at += 1;
+    }
+    (word, mask)
 }
 
 /// The head ends `len` bytes into the window: what its body is, and so what of this segment stays down.

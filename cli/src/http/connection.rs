@@ -4,11 +4,12 @@ use ehl_probes_common::record::{flag, tcp_flag};
 
 use super::counts::Counts;
 use super::exchange::{Exchange, Flags};
+use super::first_line::{Line, is_version};
 use super::framing::{self, Framing, Method};
 use super::head::{Direction, Head, Wanted};
-use super::messages::{Messages, Protocol, Sink, Start, is_version, may_begin};
+use super::messages::{Messages, Protocol, Sink, Start, may_begin};
 use super::pairing::{Ends, Pairing};
-use super::raw::{self, Line};
+use super::raw;
 use super::redact::Redactor;
 use crate::stream::reassembly::{Piece, Reassembly};
 use crate::stream::{Endpoint, Origin, Part};
@@ -313,6 +314,10 @@ impl Side<'_> {
 }
 
 impl Sink for Side<'_> {
+    fn is_server(&self) -> bool {
+        self.client.is_some_and(|client| client != self.sender)
+    }
+
     fn proxied(&mut self, client: Option<Endpoint>) {
         self.proxied[self.sender] = client;
     }

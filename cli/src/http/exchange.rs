@@ -83,7 +83,7 @@ impl Flags {
     pub const BAD_LENGTH: Self = Self(1 << 5);
     /// Lines that end with LF alone.
     pub const BARE_LF: Self = Self(1 << 6);
-    /// Field lines that are none, or with characters that are not allowed.
+    /// A first line or field lines that are none, or with characters that are not allowed.
     pub const MALFORMED: Self = Self(1 << 7);
     /// The connection ended before the response did, or without one.
     pub const ABORTED: Self = Self(1 << 8);

@@ -18,6 +18,10 @@ pub(super) enum Framing {
     Close,
     /// There is no more HTTP/1 in either direction (101, or 2xx to CONNECT).
     Tunnel,
+    /// The length of a request is nonsense: a server refuses it, reads no body, or one of a length that it makes up.
+    Unknown,
+    /// There is one, in a coding that does not tell where it ends.
+    Unreadable,
 }
 
 /// What the request's method means for the response.
@@ -46,14 +50,20 @@ pub(super) fn request(raw: &Raw<'_>) -> (Framing, Flags) {
     flags |= host(raw);
     let framing = match declared {
         Declared::Chunked => Framing::Chunked,
+        // Who is lenient decodes what may be decoded, and the next request is where that ends.
+        Declared::OtherCoding { chunked: true } => {
+            flags |= Flags::BAD_TE;
+            Framing::Chunked
+        }
         // "If a Transfer-Encoding header field is present in a request and the chunked transfer coding is not the final encoding,
         // the message body length cannot be determined reliably; the server MUST respond with the 400 (Bad Request) status code
         // and then close the connection."
-        Declared::OtherCoding => {
+        Declared::OtherCoding { chunked: false } => {
             flags |= Flags::BAD_TE;
-            Framing::Length(0)
+            Framing::Unreadable
         }
         Declared::Length(length) => Framing::Length(length),
+        Declared::Nothing if flags.has(Flags::BAD_LENGTH) => Framing::Unknown,
         // "If this is a request message and none of the above are true, then the message body length is zero (no message body
         // is present)."
         Declared::Nothing => Framing::Length(0),
@@ -87,7 +97,7 @@ pub(super) fn response(raw: &Raw<'_>, status: u16, method: Method) -> (Framing, 
             // "Otherwise, this is a response message without a declared message body length, so the message body length is
             // determined by the number of octets received prior to the server closing the connection." The same where "the
             // chunked transfer coding is not the final encoding".
-            Declared::Nothing | Declared::OtherCoding => Framing::Close,
+            Declared::Nothing | Declared::OtherCoding { .. } => Framing::Close,
         },
     };
     (framing, flags)
@@ -98,8 +108,10 @@ enum Declared {
     Nothing,
     Length(u64),
     Chunked,
-    /// Transfer-Encoding whose last coding is not chunked.
-    OtherCoding,
+    /// Transfer-Encoding whose last coding is not chunked, though another one may be.
+    OtherCoding {
+        chunked: bool,
+    },
 }
 
 fn declared(raw: &Raw<'_>) -> (Declared, Flags) {
@@ -112,7 +124,11 @@ fn declared(raw: &Raw<'_>) -> (Declared, Flags) {
                 Some(value) if length.is_none_or(|before| before == value) => length = Some(value),
                 // "If a message is received without Transfer-Encoding and with an invalid Content-Length header field, then the
                 // message framing is invalid and the recipient MUST treat it as an unrecoverable error".
-                _ => flags |= Flags::BAD_LENGTH,
+                // Who is lenient reads a sign as `strtol` does, and goes on after the body.
+                _ => {
+                    flags |= Flags::BAD_LENGTH;
+                    length = length.or_else(|| lengths(field.value.strip_prefix(b"+")?));
+                }
             }
         } else if field.name.eq_ignore_ascii_case(b"transfer-encoding") {
             codings.add(field.value);
@@ -132,7 +148,7 @@ fn declared(raw: &Raw<'_>) -> (Declared, Flags) {
     }
     let declared = match (last, length) {
         (Some(Last::Chunked), _) => Declared::Chunked,
-        (Some(Last::Other), _) => Declared::OtherCoding,
+        (Some(Last::Other), _) => Declared::OtherCoding { chunked: chunked > 0 },
         (None, Some(length)) => Declared::Length(length),
         (None, None) => Declared::Nothing,
     };
@@ -157,7 +173,7 @@ impl Codings {
     fn add(&mut self, value: &[u8]) {
         for coding in value.split(|byte| *byte == b',') {
             let coding = coding.trim_ascii();
-            let name = coding.split(|byte| *byte == b';').next().unwrap_or(coding).trim_ascii_end();
+            let name = coding.split(|byte| !is_token(*byte)).next().unwrap_or(coding);
             if name.eq_ignore_ascii_case(b"chunked") {
                 self.last = Some(Last::Chunked);
                 self.chunked += 1;
@@ -168,7 +184,7 @@ impl Codings {
                 self.odd = true;
             } else if !coding.is_empty() {
                 self.last = Some(Last::Other);
-                self.odd |= !name.iter().all(|byte| is_token(*byte));
+                self.odd |= name.is_empty() || !matches!(coding.get(name.len()), None | Some(b';' | b' ' | b'\t'));
             }
         }
     }
@@ -201,6 +217,7 @@ fn lengths(value: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::first_line::Line;
     use super::super::raw;
     use super::*;
 
@@ -208,8 +225,8 @@ mod tests {
         let head = format!("{head}\r\n\r\n");
         let raw = raw::parse(head.as_bytes()).expect("a head");
         let (framing, flags) = match raw.line {
-            raw::Line::Request { .. } => request(&raw),
-            raw::Line::Response { status } => response(&raw, status, method),
+            Line::Request { .. } => request(&raw),
+            Line::Response { status } => response(&raw, status, method),
         };
         (framing, flags.names())
     }
@@ -225,7 +242,8 @@ mod tests {
             ("GET / HTTP/1.0", Plain, Length(0), &[]),
             ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked", Plain, Chunked, &["bad-te"]),
             ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked", Plain, Chunked, &["bad-te"]),
-            ("POST / HTTP/1.0\r\nTransfer-Encoding: gzip", Plain, Length(0), &["bad-te"]),
+            ("POST / HTTP/1.0\r\nTransfer-Encoding: gzip", Plain, Framing::Unreadable, &["bad-te"]),
+            ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked, gzip", Plain, Chunked, &["bad-te"]),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip", Plain, Close, &[]),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked", Plain, Chunked, &[]),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 3", Plain, Length(3), &["te-and-cl", "bad-te"]),
@@ -234,8 +252,9 @@ mod tests {
             ("POST / HTTP/1.0\r\nContent-Length: 7", Plain, Length(7), &[]),
             ("POST / HTTP/1.0\r\nContent-Length: 7, 7\r\nContent-Length: 7", Plain, Length(7), &[]),
             ("POST / HTTP/1.0\r\nContent-Length: 7\r\nContent-Length: 8", Plain, Length(7), &["bad-length"]),
-            ("POST / HTTP/1.0\r\nContent-Length: -7", Plain, Length(0), &["bad-length"]),
-            ("POST / HTTP/1.0\r\nContent-Length: 99999999999999999999999", Plain, Length(0), &["bad-length"]),
+            ("POST / HTTP/1.0\r\nContent-Length: +7", Plain, Length(7), &["bad-length"]),
+            ("POST / HTTP/1.0\r\nContent-Length: -7", Plain, Framing::Unknown, &["bad-length"]),
+            ("POST / HTTP/1.0\r\nContent-Length: 99999999999999999999999", Plain, Framing::Unknown, &["bad-length"]),
             ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, Chunked\r\nContent-Length: 7", Plain, Chunked, &["te-and-cl"]),
             ("HTTP/1.1 200 OK", Plain, Close, &[]),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip", Plain, Close, &[]),

@@ -2,8 +2,9 @@
 
 use super::api_version::{ApiVersion, Source};
 use super::auth::Auth;
+use super::first_line::Line;
 use super::forwarded::Client;
-use super::raw::{Field, Line, Raw};
+use super::raw::{Field, Raw};
 use super::redact::{Redactor, authority_len};
 
 /// Which half of an exchange.

@@ -6,9 +6,9 @@ use ehl_probes_common::record::flag;
 use ehl_probes_common::walk::{Handover, is_token};
 
 use super::exchange::Flags;
+use super::first_line::{self, Kind, is_version};
 use super::framing::Framing;
 use super::proxy::{self, Proxy};
-use super::raw::{self, FirstLine};
 use crate::stream::{Endpoint, Part};
 
 /// A longer head is cut here, and its row flagged.
@@ -28,6 +28,8 @@ pub(super) struct Start {
 
 /// Who is told.
 pub(super) trait Sink {
+    /// Whether the messages are known to be responses.
+    fn is_server(&self) -> bool;
     /// A PROXY header, before all messages, and whom it names.
     fn proxied(&mut self, client: Option<Endpoint>);
     /// A head, cut if `truncated`. Answers how the body is framed; `None` when this is no head.
@@ -75,6 +77,9 @@ enum State {
     Proxy(Opening),
     /// Lost: waits for a part that starts like a head.
     Resync,
+    /// After a head that does not tell how long its body is: a whole first line here is one, and so is the start
+    /// of one in a new segment; anything else is body.
+    Doubt,
     Head(Partial),
     Length(u64),
     Chunked(chunked::State),
@@ -163,7 +168,7 @@ impl Messages {
             self.body(part, sink);
             return;
         }
-        if part.proven & flag::HEAD_START != 0 && !matches!(self.state, State::Boundary | State::Resync) {
+        if part.proven & flag::HEAD_START != 0 && !matches!(self.state, State::Boundary | State::Resync | State::Doubt) {
             self.lose(sink);
         }
         if part.proven & flag::HEAD_START != 0 {
@@ -176,6 +181,7 @@ impl Messages {
             let taken = match &mut self.state {
                 State::Proxy(_) => self.read_proxy(captured, covered - at, at, part, sink),
                 State::Boundary | State::Resync => self.find_start(captured, covered - at, at, part, sink),
+                State::Doubt => self.decide(captured, covered - at, at, sink),
                 State::Head(_) => self.read_head(captured, covered - at, part, sink),
                 State::Length(left) => {
                     let count = (*left).min((covered - at) as u64);
@@ -231,7 +237,7 @@ impl Messages {
     pub(super) fn finish(&mut self, aborted: bool, sink: &mut impl Sink) {
         self.settle(sink);
         match std::mem::replace(&mut self.state, State::Resync) {
-            State::Boundary | State::Resync | State::Proxy(_) | State::Foreign => {}
+            State::Boundary | State::Resync | State::Proxy(_) | State::Doubt | State::Foreign => {}
             State::Head(_) => sink.undecodable(),
             State::Close | State::Tunnel if !aborted => sink.end(Flags::default()),
             State::Close | State::Tunnel | State::Length(_) | State::Chunked(_) => sink.end(Flags::ABORTED),
@@ -248,7 +254,7 @@ impl Messages {
             }
             State::Chunked(_) | State::Close | State::Tunnel => sink.bytes(u64::from(part.covered), part.time_ns),
             // Its head was lost.
-            State::Boundary | State::Resync | State::Proxy(_) | State::Head(_) | State::Foreign => {}
+            State::Boundary | State::Resync | State::Proxy(_) | State::Doubt | State::Head(_) | State::Foreign => {}
         }
         if ends {
             self.end_by_proof(sink);
@@ -275,7 +281,7 @@ impl Messages {
     fn lose(&mut self, sink: &mut impl Sink) {
         match std::mem::replace(&mut self.state, State::Resync) {
             State::Resync | State::Foreign => {}
-            State::Boundary | State::Proxy(_) | State::Head(_) => sink.lost_head(),
+            State::Boundary | State::Proxy(_) | State::Doubt | State::Head(_) => sink.lost_head(),
             State::Length(_) | State::Chunked(_) | State::Close | State::Tunnel => {
                 sink.end(Flags::GAP);
                 sink.lost_head();
@@ -330,6 +336,16 @@ impl Messages {
         self.part(&part, sink);
     }
 
+    /// After a head that does not tell how long its body is.
+    fn decide(&mut self, captured: &[u8], rest: usize, at: usize, sink: &mut impl Sink) -> usize {
+        if is_first_line(captured) || at == 0 && may_start(captured) {
+            self.state = State::Boundary;
+            return 0;
+        }
+        self.lose(sink);
+        rest
+    }
+
     /// At a boundary, or waiting for one. `at` is the place in the part: only its start is trusted to be one when lost.
     fn find_start(&mut self, captured: &[u8], rest: usize, at: usize, part: &Part<'_>, sink: &mut impl Sink) -> usize {
         let lost = matches!(self.state, State::Resync);
@@ -347,7 +363,8 @@ impl Messages {
             self.state = State::Close;
             return 0;
         }
-        if (!lost || at == 0) && may_start(captured) {
+        let starts = if sink.is_server() { is_version(captured) } else { may_start(captured) };
+        if (!lost || at == 0) && starts {
             self.state = State::Head(Partial { start, bytes: Vec::new(), has_line: false });
             return 0;
         }
@@ -397,22 +414,24 @@ impl Messages {
             && let Some(newline) = memchr::memchr(b'\n', bytes)
         {
             // Of a head that comes in parts, only the first one was looked at.
-            let line = if may_start(bytes) { raw::first_line_of(trim_line_end(&bytes[..newline])) } else { FirstLine::Other };
-            match line {
-                FirstLine::OfHead => partial.has_line = true,
-                FirstLine::Simple => {
+            let line = trim_line_end(&bytes[..newline]);
+            let kind = if may_start(bytes) { first_line::kind(line, &bytes[newline + 1..]) } else { Kind::Other };
+            match kind {
+                Kind::OfHead => partial.has_line = true,
+                Kind::Open => {}
+                Kind::Simple => {
                     let line = bytes[..=newline].to_vec();
                     self.head(&line, &start, part.time_ns, sink);
                     return newline + 1 - before;
                 }
-                FirstLine::Other if start.guessed => {
+                Kind::Other if start.guessed => {
                     self.state = State::Resync;
                     if !self.is_http {
                         self.foreign(Protocol::Other, sink);
                     }
                     return rest;
                 }
-                FirstLine::Other => {
+                Kind::Other => {
                     self.give_up(sink);
                     return rest;
                 }
@@ -451,6 +470,14 @@ impl Messages {
             Some(Framing::Chunked) => State::Chunked(chunked::State::START),
             Some(Framing::Close) => State::Close,
             Some(Framing::Tunnel) => State::Tunnel,
+            Some(Framing::Unknown) => State::Doubt,
+            Some(Framing::Unreadable) => {
+                self.is_http = true;
+                sink.bytes(bytes.len() as u64, time_ns);
+                sink.end(Flags::default());
+                sink.lost_head();
+                State::Resync
+            }
             None => {
                 sink.undecodable();
                 if !start.guessed {
@@ -462,13 +489,16 @@ impl Messages {
         if !matches!(self.state, State::Resync) {
             self.is_http = true;
             sink.bytes(bytes.len() as u64, time_ns);
+            if matches!(self.state, State::Doubt) {
+                sink.end(Flags::default());
+            }
             self.end_if_over(sink);
         }
     }
 
     fn read_chunks(&mut self, captured: &[u8], rest: usize, part: &Part<'_>, sink: &mut impl Sink) -> usize {
         let State::Chunked(mut state) = self.state else { return rest };
-        let mut at = 0;
+        let (mut at, mut is_size) = (0, false);
         while at < rest {
             if state.phase == phase::DATA {
                 let count = state.left.min((rest - at) as u64);
@@ -482,6 +512,7 @@ impl Messages {
                 self.lose(sink);
                 return rest;
             };
+            is_size = state.phase == phase::SIZE && byte.is_ascii_hexdigit();
             state = state.step(*byte);
             at += 1;
             if state.phase >= phase::END {
@@ -498,7 +529,11 @@ impl Messages {
                 self.state = State::Resync;
                 sink.end(Flags::BAD_CHUNK);
                 sink.lost_head();
-                return rest;
+                // All the rest is in a chunk of a size that nobody can count. After other nonsense a request may follow.
+                let next = if is_size { None } else { captured.get(at..).and_then(next_request) };
+                let Some(next) = next else { return rest };
+                self.state = State::Boundary;
+                return at + next;
             }
             _ => self.state = State::Chunked(state),
         }
@@ -514,13 +549,6 @@ fn is_tls(bytes: &[u8]) -> bool {
     matches!(bytes, [0x14..=0x17, 3, 0..=4, ..])
 }
 
-/// Whether the bytes start with `HTTP/1.`, or are the start of it.
-pub(super) fn is_version(bytes: &[u8]) -> bool {
-    const VERSION: &[u8] = b"HTTP/1.";
-    let shared = bytes.len().min(VERSION.len());
-    shared > 0 && bytes[..shared] == VERSION[..shared]
-}
-
 fn trim_line_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
@@ -530,7 +558,7 @@ pub(super) fn may_begin(bytes: &[u8]) -> bool {
     may_start(bytes) || proxy::is_signed(bytes)
 }
 
-/// Whether a head may start with these bytes: `HTTP/1.`, or a token and a space (RFC 9112 sections 3 and 4), or as much of
+/// Whether a head may start with these bytes: `HTTP/` and a digit, or a token and a space (RFC 9112 sections 3 and 4), or as much of
 /// that as is here.
 pub(super) fn may_start(bytes: &[u8]) -> bool {
     if bytes.is_empty() || bytes.starts_with(b"PRI * HTTP/2") {
@@ -548,7 +576,13 @@ pub(super) fn may_start(bytes: &[u8]) -> bool {
 /// Whether the bytes start with a whole first line of a head.
 fn is_first_line(bytes: &[u8]) -> bool {
     let Some(end) = memchr::memchr(b'\n', bytes) else { return false };
-    may_start(bytes) && raw::first_line_of(trim_line_end(&bytes[..end])) == FirstLine::OfHead
+    may_start(bytes) && first_line::kind(trim_line_end(&bytes[..end]), &bytes[end + 1..]) == Kind::OfHead
+}
+
+/// Where a line starts that is a whole request line.
+fn next_request(bytes: &[u8]) -> Option<usize> {
+    let mut starts = memchr::memchr_iter(b'\n', bytes).map(|newline| newline + 1);
+    starts.find(|start| !is_version(&bytes[*start..]) && is_first_line(&bytes[*start..]))
 }
 
 /// Index after the empty line that ends a head, looking from `from` on. Lines may end with LF alone.
@@ -569,10 +603,10 @@ mod tests {
 
     #[test]
     fn knows_what_a_head_may_start_with() {
-        for start in ["GET /", "FROBNICATE x", "G", "GET", "H", "HTTP/1", "HTTP/1.1 200", "a-b! c"] {
+        for start in ["GET /", "FROBNICATE x", "G", "GET", "H", "HTTP/1", "HTTP/1.1 200", "HTTP/2 200", "a-b! c"] {
             assert!(may_start(start.as_bytes()), "{start}");
         }
-        for start in ["", " GET", "GET/", "PRI * HTTP/2.0", "HTTP/2 200", "\x16\x03\x01", "(x) y"] {
+        for start in ["", " GET", "GET/", "PRI * HTTP/2.0", "HTTP/x 200", "\x16\x03\x01", "(x) y"] {
             assert!(!may_start(start.as_bytes()), "{start}");
         }
         assert!(!may_start(&[b'x'; 100]));

@@ -9,6 +9,7 @@ pub mod auth;
 mod connection;
 pub mod counts;
 pub mod exchange;
+mod first_line;
 mod forwarded;
 mod framing;
 #[cfg(any(test, fuzzing))]

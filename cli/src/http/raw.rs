@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use smallvec::SmallVec;
 
 use super::exchange::Flags;
+use super::first_line::{self, First, Line};
 use super::head::Version;
 
 /// Fields that httparse takes; more of them are the lenient reader's.
@@ -25,38 +26,11 @@ pub(super) struct Raw<'a> {
     pub(super) flags: Flags,
 }
 
-/// RFC 9112 sections 3 and 4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Line<'a> {
-    Request { method: &'a [u8], target: &'a [u8] },
-    Response { status: u16 },
-}
-
 /// A field line without the white space around the value; a folded value is one piece with its line ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Field<'a> {
     pub(super) name: &'a [u8],
     pub(super) value: &'a [u8],
-}
-
-/// What a line is that a message may start with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FirstLine {
-    /// A request line or a status line; fields follow.
-    OfHead,
-    /// A request of HTTP/0.9, all of it (RFC 1945 section 4.1: `Simple-Request = "GET" SP Request-URI CRLF`).
-    Simple,
-    /// Neither.
-    Other,
-}
-
-/// Tells by its first line, without its end, what a message is.
-pub(super) fn first_line_of(line: &[u8]) -> FirstLine {
-    match first_line(line) {
-        Some((_, Version::HTTP_0_9)) => FirstLine::Simple,
-        Some(_) => FirstLine::OfHead,
-        None => FirstLine::Other,
-    }
 }
 
 /// Takes a head apart; `None` when its first line is not one of HTTP/1. It need not be complete: what is there is used.
@@ -90,9 +64,9 @@ pub(super) fn strict(bytes: &[u8]) -> Option<Raw<'_>> {
 pub(super) fn lenient(bytes: &[u8]) -> Option<Raw<'_>> {
     let mut lines = Lines { rest: bytes };
     let first = lines.by_ref().find(|line| !line.bytes.is_empty())?;
-    let (line, version) = first_line(first.bytes)?;
+    let First { line, version, is_odd } = first_line::parse(first.bytes)?;
     let mut flags = if first.bare { Flags::BARE_LF } else { Flags::default() };
-    if first.bytes.iter().any(u8::is_ascii_control) {
+    if is_odd || first.bytes.iter().any(u8::is_ascii_control) {
         flags |= Flags::MALFORMED;
     }
     let mut fields: SmallVec<[Field<'_>; 32]> = SmallVec::new();
@@ -124,6 +98,9 @@ pub(super) fn lenient(bytes: &[u8]) -> Option<Raw<'_>> {
         }
         fields.push(field);
     }
+    if version == Version::HTTP_0_9 && !fields.is_empty() {
+        flags |= Flags::MALFORMED;
+    }
     Some(Raw { line, version, fields, flags })
 }
 
@@ -154,36 +131,6 @@ impl<'a> Iterator for Lines<'a> {
         let stripped = line.strip_suffix(b"\r");
         Some(LineBytes { bytes: stripped.unwrap_or(line), bare: end.is_some() && stripped.is_none() })
     }
-}
-
-fn first_line(line: &[u8]) -> Option<(Line<'_>, Version)> {
-    if let Some(rest) = line.strip_prefix(b"HTTP/1.") {
-        let (&minor, rest) = rest.split_first()?;
-        let digits: [u8; 3] = rest.strip_prefix(b" ")?.get(..3)?.try_into().ok()?;
-        let status = digits.iter().try_fold(0u16, |status, digit| digit.is_ascii_digit().then(|| status * 10 + u16::from(digit - b'0')))?;
-        return Some((Line::Response { status }, version(minor)?));
-    }
-    let space = memchr::memchr(b' ', line)?;
-    let last = memchr::memrchr(b' ', line)?;
-    let Some(minor) = line.get(last + 1..)?.strip_prefix(b"HTTP/1.") else { return simple_request(line) };
-    let &[minor] = minor else { return None };
-    let target = line.get(space + 1..last)?;
-    if space == 0 || target.is_empty() {
-        return None;
-    }
-    Some((Line::Request { method: &line[..space], target: target.trim_ascii() }, version(minor)?))
-}
-
-fn version(minor: u8) -> Option<Version> {
-    minor.is_ascii_digit().then(|| Version { major: 1, minor: minor - b'0' })
-}
-
-/// HTTP/0.9. Other protocols have a word GET too: only what cannot be but a path or a URL counts.
-fn simple_request(line: &[u8]) -> Option<(Line<'_>, Version)> {
-    let target = line.strip_prefix(b"GET ")?;
-    let is_target = target.starts_with(b"/") || target.starts_with(b"http://") || target.starts_with(b"https://");
-    let is_plain = target.iter().all(u8::is_ascii_graphic);
-    (is_target && is_plain).then_some((Line::Request { method: b"GET", target }, Version::HTTP_0_9))
 }
 
 fn field(line: &[u8]) -> Option<Field<'_>> {
@@ -242,6 +189,13 @@ mod tests {
     }
 
     #[test]
+    fn reads_requests_with_odd_first_lines() {
+        assert_eq!(request(b"PUT / HTTP/1.\r\nHost: x\r\n\r\n"), "PUT / 1.0 Host=x [\"malformed\"]");
+        assert_eq!(request(b"GET HTTP/1.1\r\nHost: x\r\n\r\n"), "GET HTTP/1.1 1.1 Host=x [\"malformed\"]");
+        assert_eq!(request(b"GET /\r\nHost: x\r\n\r\n"), "GET / 0.9 Host=x [\"malformed\"]");
+    }
+
+    #[test]
     fn uses_what_is_there_of_a_cut_head() {
         assert_eq!(request(b"GET / HTTP/1.1\r\nA: b\r\nCook"), "GET / 1.1 A=b [\"malformed\"]");
     }
@@ -250,12 +204,10 @@ mod tests {
     fn refuses_other_first_lines() {
         for line in [
             &b"GET key\r\n\r\n"[..],
-            b"POST /\r\n",
+            b"POST key\r\n",
             b"GET /a b\r\n",
-            b"HTTP/1.x 200 OK\r\n",
             b"PROXY TCP4 1.1.1.1 2.2.2.2 1 2\r\n",
             b"HTTP/1.1 2x0 OK\r\n\r\n",
-            b"HTTP/2 200\r\n\r\n",
             b" GET / HTTP/1.1\r\n\r\n",
             b"",
         ] {

@@ -57,7 +57,7 @@ impl Case {
 
     fn sized(bytes: usize, cutting: Cutting, odd: bool, pauses: bool, random: &mut Random) -> Self {
         let depth = random.pick(&[1, 1, 2, 5]);
-        let shape = Shape { bytes, depth, odd, traps: random.percent(70), whole: cutting == Cutting::WholeHeads };
+        let shape = Shape { bytes, depth, odd, plain: false, traps: random.percent(70), whole: cutting == Cutting::WholeHeads };
         let conversation = conversation(shape, random);
         // A client that does not wait for answers leaves no hint of how many are on their way.
         let with_syn = depth > 1 || random.percent(70);

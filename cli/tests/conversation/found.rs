@@ -98,6 +98,17 @@ impl Script {
     pub(crate) fn tells(self, expected: &[&str]) {
         assert_eq!(self.told(), [expected, expected]);
     }
+
+    /// Rows are sorted by what they tell.
+    #[track_caller]
+    fn tells_in_any_order(self, mut expected: [&str; 2]) {
+        let told = self.told().map(|mut rows| {
+            rows.sort();
+            rows
+        });
+        expected.sort_unstable();
+        assert_eq!(told, [expected, expected]);
+    }
 }
 
 const GET: &str = "GET /n/0 HTTP/1.1\r\n\r\n";
@@ -191,7 +202,7 @@ fn a_fin_may_come_with_bytes_that_are_early() {
 fn a_fin_may_come_before_the_first_bytes() {
     let cut = "HTTP/1.1 400 Bad Request\r\nX-Answer: 0\r\nContent-Length: 60\r\n\r\n";
     let told = format!("? ? -> Some(400) answer 0, None Some({}) bytes [\"aborted\"]", cut.len());
-    let script = Script::opened().client("HEAD /HTTP/1.1\r\nHost: a\r\n\r\n").server(cut);
+    let script = Script::opened().client("LOOK at this\r\nHost: a\r\n\r\n").server(cut);
     script.server_closes().early().client_closes().tells(&[&told]);
 }
 
@@ -285,6 +296,86 @@ fn a_request_of_http_0_9_may_get_an_answer_with_a_head() {
 #[test]
 fn a_word_get_is_no_request() {
     Script::opened().client("GET key\r\n").server("$5\r\nvalue\r\n").server_closes().client_closes().tells(&[]);
+}
+
+#[test]
+fn a_request_with_an_odd_first_line_is_told() {
+    let answer = "HTTP/1.1 400 Bad Request\r\nX-Answer: 0\r\nContent-Length: 2\r\n\r\nno";
+    let next = "GET /n/1 -> Some(200) answer 1, Some(21) Some(53) bytes []";
+    for (line, method, path) in [
+        ("PUT /n/0 HTTP/1.", "PUT", "/n/0"),
+        ("GET /n/0 HTTP/1.x", "GET", "/n/0"),
+        ("PUT /n/0 http/1.1", "PUT", "/n/0"),
+        ("POST /n/0 HTTP/2.0", "POST", "/n/0"),
+        ("GET /n/0 HTTP/1.1 ", "GET", "/n/0"),
+        ("OPTIONS HTTP/1.1", "OPTIONS", "HTTP/1.1"),
+        ("HEAD /HTTP/1.1", "HEAD", "/HTTP/1.1"),
+        ("GET /n/0", "GET", "/n/0"),
+    ] {
+        let head = format!("{line}\r\nHost: h\r\n\r\n");
+        let received = if method == "HEAD" { answer.len() - 2 } else { answer.len() };
+        let told = format!("{method} {path} -> Some(400) answer 0, Some({}) Some({received}) bytes []", head.len());
+        let answer = &answer[..received];
+        Script::opened().client(&head).server(answer).client(GET_1).server(OK_1).tells_in_any_order([next, &told]);
+        Script::opened().client(GET_1).server(OK_1).client(&head).server(answer).tells_in_any_order([next, &told]);
+    }
+}
+
+#[test]
+fn a_request_with_an_odd_first_line_may_be_cut() {
+    let head = "PUT /n/0 HTTP/1.\r\nHost: h\r\n\r\n";
+    let told = "PUT /n/0 -> Some(200) answer 0, Some(29) Some(53) bytes []";
+    let line = head.find('\n').expect("it has lines");
+    for cut in 1..=line {
+        Script::opened().client(&head[..cut]).client(&head[cut..]).server(OK).tells(&[told]);
+    }
+}
+
+#[test]
+fn a_body_of_unknown_length_is_not_the_next_request() {
+    for field in ["Content-Length: -2", "Content-Length: 2a"] {
+        let head = format!("POST /n/0 HTTP/1.1\r\n{field}\r\n\r\n");
+        let next = "GET /n/1 -> Some(200) answer 1, Some(21) Some(53) bytes []";
+        let told = format!("POST /n/0 -> Some(200) answer 0, Some({}) Some(53) bytes []", head.len());
+        Script::opened().client(&format!("{head}hi")).server(OK).client(GET_1).server(OK_1).tells(&[&told, next]);
+        Script::opened().client(&format!("{head}{GET_1}")).server(OK).server(OK_1).tells(&[&told, next]);
+        Script::opened().client(&head).server(OK).client(&GET_1[..2]).client(&GET_1[2..]).server(OK_1).tells(&[&told, next]);
+    }
+}
+
+#[test]
+fn a_request_after_a_bad_chunk_is_told() {
+    for chunk in ["0x2\r\nhi\r\n0\r\n\r\n", "-2\r\nhi\r\n0\r\n\r\n", "2\r\nhi, all\r\n0\r\n\r\n"] {
+        let head = "POST /n/0 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+        for rows in Script::opened().client(&format!("{head}{chunk}{GET_1}")).server_closes().client_closes().told() {
+            let is_told = |start: &str| rows.iter().any(|row| row.starts_with(start));
+            assert!(rows.len() == 2 && is_told("POST /n/0") && is_told("GET /n/1"), "{rows:?}");
+        }
+    }
+}
+
+#[test]
+fn a_response_with_an_odd_version_is_told() {
+    for version in ["HTTP/1.x", "HTTP/1", "HTTP/2.0", "HTTP/1.10"] {
+        let answer = OK.replace("HTTP/1.1", version);
+        let told = format!("GET /n/0 -> Some(200) answer 0, Some(21) Some({}) bytes []", answer.len());
+        let next = "GET /n/1 -> Some(200) answer 1, Some(21) Some(53) bytes []";
+        Script::opened().client(GET).server(&answer).client(GET_1).server(OK_1).tells(&[&told, next]);
+    }
+}
+
+#[test]
+fn other_protocols_with_words_of_http_are_none() {
+    for (client, server) in [
+        ("OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP c\r\n\r\n", "SIP/2.0 200 OK\r\n\r\n"),
+        ("OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n", "RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n"),
+        ("DELETE FROM a\r\n", "ok\r\n"),
+        ("SEARCH /a\r\nis no field\r\n", "* OK\r\n"),
+        ("SSH-2.0-OpenSSH_9.6\r\n", "SSH-2.0-OpenSSH_9.6\r\n"),
+        ("EHLO me\r\n", "250 mail\r\n"),
+    ] {
+        Script::opened().client(client).server(server).server_closes().client_closes().tells(&[]);
+    }
 }
 
 #[test]
@@ -424,4 +515,30 @@ fn a_syn_may_carry_the_request() {
         }
         script.server(OK).tells(&[told]);
     }
+}
+
+#[test]
+fn a_first_line_that_is_odd_is_told_with_all_that_follows() {
+    let body = "x".repeat(200_000);
+    let answer = |version: &str| format!("{version} 200 OK\r\nX-Answer: 0\r\nContent-Length: 200000\r\n\r\n{body}");
+    for (method, rest) in [("PUT", " /n/0 HTTP/1.\r\n"), ("GET", " /n/0 http/1.1\r\n"), ("OPTIONS", " /n/0\r\n")] {
+        for version in ["HTTP/1.1", "HTTP/2.0", "HTTP/1"] {
+            let answer = answer(version);
+            let told =
+                format!("{method} /n/0 -> Some(200) answer 0, Some({}) Some({}) bytes []", method.len() + rest.len() + 11, answer.len());
+            let mut script = Script::opened().client(&format!("{method}{rest}Host")).client(": h\r\n\r\n");
+            for part in answer.as_bytes().chunks(40_000) {
+                script = script.server(std::str::from_utf8(part).expect("letters"));
+            }
+            script.server_closes().client_closes().tells(&[&told]);
+        }
+    }
+}
+
+#[test]
+fn what_follows_an_answer_without_a_body_is_not_the_next_answer() {
+    let told = "GET /n/0 -> Some(204) answer 0, Some(21) Some(59) bytes []";
+    let next = "GET /n/1 -> Some(200) answer 1, Some(21) Some(53) bytes []";
+    let empty = "HTTP/1.1 204 No Content\r\nX-Answer: 0\r\nContent-Length: 2\r\n\r\n";
+    Script::opened().client(GET).server(&format!("{empty}ok")).client(GET_1).server(OK_1).tells(&[told, next]);
 }

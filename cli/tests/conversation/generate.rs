@@ -19,6 +19,8 @@ pub(crate) struct Shape {
     pub(crate) depth: usize,
     /// Whether heads may be what a strict server refuses.
     pub(crate) odd: bool,
+    /// Whether methods are known ones that leave the connection as it is.
+    pub(crate) plain: bool,
     /// Whether bodies contain what looks like messages.
     pub(crate) traps: bool,
     /// Whether heads are sent in one go.
@@ -240,6 +242,7 @@ impl Making<'_> {
         let method =
             self.random.pick(&["GET", "GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "M-SEARCH", "frobnicate", "X", "CONNECT"]);
         let method = if method == "CONNECT" && !alone { "PATCH" } else { method };
+        let method = if self.shape.plain && matches!(method, "frobnicate" | "X" | "CONNECT") { "PROPFIND" } else { method };
         let may_upload = !matches!(method, "CONNECT" | "HEAD") && (method != "GET" || self.random.percent(10));
         let (request_head, request_body) = self.message(Head::new(format!("{method} {path} HTTP/1.1")), may_upload, false, budget);
         let status = self.random.pick(&[200u16, 200, 200, 201, 204, 206, 301, 304, 404, 500, 599]);
