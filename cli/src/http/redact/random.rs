@@ -212,6 +212,14 @@ fn is_hex(piece: &[u8]) -> bool {
     piece.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) || piece.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
 }
 
+/// A UUID in small letters, as most are written.
+pub(super) fn is_uuid(text: &[u8]) -> bool {
+    const LEN: usize = 36;
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == LEN
+        && text.iter().enumerate().all(|(at, byte)| if matches!(at, 8 | 13 | 18 | 23) { *byte == b'-' } else { is_digit(*byte) })
+}
+
 /// 26 digits of Crockford's base 32, the first of them 0 until the year 3084.
 fn is_ulid(piece: &[u8]) -> bool {
     piece.len() == ULID_LEN
