@@ -77,13 +77,13 @@ fn names_api_version(name: &[u8]) -> bool {
         browser os build software lib library driver kernel plugin engine node php python java ua full \
         protocol http tls ssl schema content object resource document file model data image release git \
         powered";
-    let Some(start) = name.len().checked_sub(SUFFIX.len()) else {
+    let Some((before, suffix)) = name.split_last_chunk::<{ SUFFIX.len() }>() else {
         return false;
     };
-    if !name[start..].eq_ignore_ascii_case(SUFFIX) {
+    if suffix[0] != b'-' || !suffix.eq_ignore_ascii_case(SUFFIX) {
         return false;
     }
-    let mut words = name[..start].split(|byte| *byte == b'-');
+    let mut words = before.split(|byte| *byte == b'-');
     let is = |word: &[u8], known: &str| word.eq_ignore_ascii_case(known.as_bytes());
     let says_api = words.clone().any(|word| is(word, "api") || is(word, "mcp"));
     says_api || !words.any(|word| SOFTWARE.split(' ').any(|known| is(word, known)))
@@ -91,6 +91,8 @@ fn names_api_version(name: &[u8]) -> bool {
 
 /// `application/json;version=2`, `application/vnd.github.v3+json`.
 fn media_type_version(value: &[u8]) -> Option<&[u8]> {
+    // Most have neither parameters nor a vendor's name with its dots.
+    memchr::memchr2(b';', b'.', value)?;
     value.split(|byte| *byte == b',').find_map(|media_type| {
         let mut parts = media_type.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
         let essence = parts.next().unwrap_or_default();
@@ -127,8 +129,8 @@ fn parameter_value<'p>(parameter: &'p [u8], names: &[&str]) -> Option<&'p [u8]> 
 
 /// The first `/vN/` segment; in the absolute form of a target the scheme and host do not count.
 fn path_version(path: &[u8]) -> Option<&[u8]> {
-    let absolute = path.windows(3).position(|three| three == b"://").filter(|_| !path.starts_with(b"/"));
-    let mut segments = path[absolute.map_or(0, |at| at + 3)..].split(|byte| *byte == b'/');
+    let scheme_len = if path.starts_with(b"/") { None } else { path.windows(3).position(|three| three == b"://") };
+    let mut segments = path[scheme_len.map_or(0, |at| at + 3)..].split(|byte| *byte == b'/');
     segments.next()?;
     // `/v1beta/models/x:generate` has its method in the last segment, never in this one.
     segments.find(|segment| is_path_version(segment))

@@ -208,13 +208,12 @@ impl Connection {
         let half = &mut self.halves[sender];
         half.over = true;
         let missing = half.fin.zip(half.stream.next()).map_or(0, |(fin, next)| fin.wrapping_sub(next) as i32);
-        let (mut messages, mut side) = self.side(sender, shared, outcome);
+        let (_, messages, mut side) = self.side(sender, shared, outcome);
         if missing > 0 {
             messages.gap(missing.unsigned_abs(), &mut side);
             side.odd(Flags::GAP);
         }
         messages.finish(aborted, &mut side);
-        self.halves[sender].messages = messages;
         if self.is_over() {
             self.pairing.finish(Flags::ABORTED, &mut outcome.exchanges);
         } else if self.client != Some(sender) {
@@ -229,42 +228,41 @@ impl Connection {
         outcome: &mut Outcome,
         feed: impl FnOnce(&mut Reassembly, &mut dyn FnMut(Piece<'_>)),
     ) {
-        let mut stream = std::mem::take(&mut self.halves[sender].stream);
-        let (mut messages, mut side) = self.side(sender, shared, outcome);
-        feed(&mut stream, &mut |piece| match piece {
+        let (stream, messages, mut side) = self.side(sender, shared, outcome);
+        feed(stream, &mut |piece| match piece {
             Piece::Part(part) => messages.part(&part, &mut side),
             Piece::Gap { missing, .. } => messages.gap(missing, &mut side),
             Piece::Duplicate => side.outcome.counts.duplicates += 1,
         });
-        let tunnel = side.tunnel;
-        let half = &mut self.halves[sender];
-        half.stream = stream;
-        half.messages = messages;
-        if tunnel {
+        if side.tunnel {
             self.halves[1 - sender].messages.tunnel();
         }
     }
 
-    /// One direction's messages, taken out, and who is told of what is in them.
-    fn side<'a>(&'a mut self, sender: usize, shared: &'a Shared, outcome: &'a mut Outcome) -> (Messages, Side<'a>) {
+    /// One direction's stream and messages, and who is told of what is in them.
+    fn side<'a>(
+        &'a mut self,
+        sender: usize,
+        shared: &'a Shared,
+        outcome: &'a mut Outcome,
+    ) -> (&'a mut Reassembly, &'a mut Messages, Side<'a>) {
         let acknowledged = self.halves[1 - sender].acknowledged;
-        let half = &mut self.halves[sender];
-        let messages = std::mem::take(&mut half.messages);
+        let Half { stream, messages, interim, interim_at, .. } = &mut self.halves[sender];
         let side = Side {
             sender,
             ends: self.ends,
             origin: self.origin,
             client: &mut self.client,
             proxied: &mut self.proxied,
-            interim: &mut half.interim,
-            interim_at: &mut half.interim_at,
+            interim,
+            interim_at,
             acknowledged,
             pairing: &mut self.pairing,
             shared,
             outcome,
             tunnel: false,
         };
-        (messages, side)
+        (stream, messages, side)
     }
 }
 

@@ -284,10 +284,13 @@ impl Head {
 
 /// The authority of an absolute-form target, and path and query.
 fn split_target(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    if target.starts_with(b"/") {
+        return (None, target);
+    }
     let Some(scheme) = memchr::memmem::find(target, b"://") else {
         return (None, target);
     };
-    if target.starts_with(b"/") || !target[..scheme].iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')) {
+    if !target[..scheme].iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')) {
         return (None, target);
     }
     let rest = &target[scheme + 3..];

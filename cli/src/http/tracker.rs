@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use foldhash::fast::RandomState;
 use lru::LruCache;
 
 use super::connection::{Connection, Outcome, Shared};
@@ -20,7 +21,8 @@ const MUCH_HELD: usize = 64 << 10;
 
 /// Makes exchanges of segments.
 pub struct Tracker {
-    connections: LruCache<[Endpoint; 2], Box<Connection>>,
+    /// Whoever chooses addresses and ports must not choose where they end up in the table: it is seeded at random.
+    connections: LruCache<[Endpoint; 2], Box<Connection>, RandomState>,
     shared: Shared,
     buffered: usize,
     outcome: Outcome,
@@ -29,7 +31,8 @@ pub struct Tracker {
 impl Tracker {
     /// Keeps what is wanted of heads, redacted.
     pub fn new(wanted: Wanted, redactor: Redactor) -> Self {
-        Self { connections: LruCache::new(MAX_CONNECTIONS), shared: Shared { wanted, redactor }, buffered: 0, outcome: Outcome::default() }
+        let connections = LruCache::with_hasher(MAX_CONNECTIONS, RandomState::default());
+        Self { connections, shared: Shared { wanted, redactor }, buffered: 0, outcome: Outcome::default() }
     }
 
     /// Takes a segment, and passes on the exchanges that are complete with it.

@@ -12,6 +12,7 @@ mod cookie;
 mod credentials;
 mod field_name;
 mod folded_name;
+mod harmless;
 mod labelled;
 mod login;
 mod mask;
@@ -43,6 +44,7 @@ mod secret_tests;
 
 use std::hash::Hasher;
 
+use harmless::{Harmless, Role};
 use mask::{Mask, STARS};
 use names::Kind;
 use scan::{Form, Scan};
@@ -63,23 +65,21 @@ pub enum Mode {
 pub struct Redactor {
     mode: Mode,
     key: [u64; 2],
+    harmless: Harmless,
 }
 
 impl Redactor {
     /// `key` makes fingerprints useless to whoever does not know it: random for each run, or shared by runs whose
     /// fingerprints are to be compared.
     pub fn new(mode: Mode, key: [u64; 2]) -> Self {
-        Self { mode, key }
+        Self { mode, key, harmless: Harmless::new() }
     }
 
     /// Appends what may be shown of a field value to `out`; true when something was hidden.
     pub fn field_value(&self, name: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
-        if self.mode == Mode::Off {
-            return copy(value, out);
-        }
-        match names::field(name) {
-            Kind::Plain if name.first() == Some(&b':') => self.pseudo_field(name, value, out),
-            Kind::Plain if name.eq_ignore_ascii_case(b"host") => self.authority(value, out),
+        self.masked(Role::Field, name, value, out, |value, out| match names::field(name) {
+            Kind::Plain if name.first() == Some(&b':') => pseudo_field(name, value, out),
+            Kind::Plain if name.eq_ignore_ascii_case(b"host") => authority(value, out),
             Kind::Plain if name.eq_ignore_ascii_case(b"sec-websocket-protocol") => subprotocol::mask(name, value, out),
             Kind::Plain => text(name, value, Form::Text, out),
             kind @ (Kind::Counter | Kind::About(_)) if kind.admits(value) => copy(value, out),
@@ -88,27 +88,22 @@ impl Redactor {
             Kind::Cookie => cookie::request(value, out),
             Kind::SetCookie => cookie::response(value, out),
             Kind::Counter | Kind::About(_) | Kind::Login | Kind::Secret => stars(value, out),
-        }
+        })
     }
 
     /// Appends what may be shown of a request-target (RFC 9112 section 3.2) in any of its four forms.
-    pub fn target(&self, target: &[u8], out: &mut Vec<u8>) -> bool {
-        let is_authority = !target.iter().any(|byte| matches!(byte, b'/' | b'?' | b'%' | b'*'));
-        if is_authority {
-            self.authority(target, out)
-        } else {
-            self.masked(target, out, |target, out| text(b"", target, Form::Target, out))
-        }
+    pub fn target(&self, value: &[u8], out: &mut Vec<u8>) -> bool {
+        self.masked(Role::Target, b"", value, out, target)
     }
 
     /// Appends what may be shown of `Host` or `:authority`: no userinfo, no host label that is a token.
     pub fn authority(&self, value: &[u8], out: &mut Vec<u8>) -> bool {
-        self.masked(value, out, |value, out| text(b"", value, Form::Authority, out))
+        self.masked(Role::Authority, b"", value, out, authority)
     }
 
     /// Appends a method or a field name, which may itself have the shape of a secret.
     pub fn token(&self, token: &[u8], out: &mut Vec<u8>) -> bool {
-        self.masked(token, out, field_name::mask)
+        self.masked(Role::Token, b"", token, out, field_name::mask)
     }
 
     /// Whether every value of this field is secret.
@@ -126,20 +121,29 @@ impl Redactor {
         hasher.finish()
     }
 
-    fn pseudo_field(&self, name: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
-        match name {
-            b":path" => self.target(value, out),
-            b":authority" => self.authority(value, out),
-            _ => self.token(value, out),
-        }
-    }
-
-    fn masked(&self, value: &[u8], out: &mut Vec<u8>, mask: impl Fn(&[u8], &mut Vec<u8>) -> bool) -> bool {
+    fn masked(&self, role: Role, name: &[u8], value: &[u8], out: &mut Vec<u8>, mask: impl Fn(&[u8], &mut Vec<u8>) -> bool) -> bool {
         match self.mode {
-            Mode::Mask => mask(value, out),
+            Mode::Mask => self.harmless.show(role, name, value, out, |out| mask(value, out)),
             Mode::Off => copy(value, out),
         }
     }
+}
+
+fn pseudo_field(name: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
+    match name {
+        b":path" => target(value, out),
+        b":authority" => authority(value, out),
+        _ => field_name::mask(value, out),
+    }
+}
+
+fn target(value: &[u8], out: &mut Vec<u8>) -> bool {
+    let is_authority = !value.iter().any(|byte| matches!(byte, b'/' | b'?' | b'%' | b'*'));
+    if is_authority { authority(value, out) } else { text(b"", value, Form::Target, out) }
+}
+
+fn authority(value: &[u8], out: &mut Vec<u8>) -> bool {
+    text(b"", value, Form::Authority, out)
 }
 
 fn copy(value: &[u8], out: &mut Vec<u8>) -> bool {
@@ -157,6 +161,10 @@ fn stars(value: &[u8], out: &mut Vec<u8>) -> bool {
 
 /// Masks what is secret in a value of the field `name`: read as it was captured, decoded if need be.
 fn text(name: &[u8], value: &[u8], form: Form, out: &mut Vec<u8>) -> bool {
+    if form == Form::Text && random::is_uuid(value) {
+        // The walk finds none either. It is spared, as ids of requests are others in each message.
+        return copy(value, out);
+    }
     let before = out.len();
     if let Some(hidden) = Scan::captured(name, value, out).run(form) {
         return hidden;

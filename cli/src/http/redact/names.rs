@@ -198,10 +198,14 @@ fn contains_word(list: &str, word: &[u8]) -> bool {
 
 /// Whether a name is that of an API key: `X-Api-Key`, `Ocp-Apim-Subscription-Key`, `dd-application-key`.
 pub(super) fn is_key(name: &[u8]) -> bool {
-    FoldedName::of(name).is_some_and(|folded| {
-        let letters = folded.letters();
-        letters.ends_with(b"key") && letters.len() > 3 && by_ending(&folded) == Some(Kind::Secret)
-    })
+    // Most names end otherwise, and need not be folded.
+    let last = name.iter().rfind(|byte| byte.is_ascii_alphanumeric());
+    let ends_so = last.is_some_and(|last| last.eq_ignore_ascii_case(&b'y'));
+    ends_so
+        && FoldedName::of(name).is_some_and(|folded| {
+            let letters = folded.letters();
+            letters.ends_with(b"key") && letters.len() > 3 && by_ending(&folded) == Some(Kind::Secret)
+        })
 }
 
 /// Whether a counter's value is one: a number, a duration (`6m0s`), a time, a list with parameters

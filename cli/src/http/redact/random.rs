@@ -4,6 +4,8 @@
 //! capital follows a small letter, or two letters seldom stand together in words. Prose and identifiers have
 //! under a quarter of odd pairs, keys and tokens two thirds.
 
+use super::bytes::{DIGIT, LOWER, UPPER, span};
+
 /// A random string shorter than this is taken for an id or a hash that harms nobody.
 pub(super) const MIN_LEN: usize = 16;
 /// Hexadecimal of this length can be a key; shorter is a trace id, an object id, a commit.
@@ -90,7 +92,7 @@ impl Tally {
         }
         let mut at = 0;
         while at < text.len() {
-            let len = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            let len = span(&text[at..], LOWER | UPPER | DIGIT);
             tally.len += len;
             if len >= MIN_PIECE_LEN && is_random(&text[at..at + len], allowed) {
                 if tally.random_len == 0 {
@@ -147,9 +149,9 @@ fn short_pieces<'t>(bytes: impl Iterator<Item = &'t u8>) -> usize {
 /// Whether one piece, letters and digits only, is neither a word nor an id.
 fn is_random(piece: &[u8], allowed: Allowed) -> bool {
     if is_hex(piece) {
-        let one_digit = piece.iter().all(|byte| *byte == piece[0]);
-        let number = piece.iter().all(u8::is_ascii_digit);
-        return piece.len() >= MIN_HEX_LEN && allowed == Allowed::Ids && !one_digit && !number;
+        let is_one_digit = || piece.iter().all(|byte| *byte == piece[0]);
+        let is_number = || piece.iter().all(u8::is_ascii_digit);
+        return piece.len() >= MIN_HEX_LEN && allowed == Allowed::Ids && !is_one_digit() && !is_number();
     }
     Pairs::of(piece).are_random() && !is_ulid(piece)
 }
@@ -208,6 +210,14 @@ fn is_odd(left: u8, right: u8) -> bool {
 /// Hexadecimal in one case. A key in base 62 that uses only sixteen of its digits does not occur.
 fn is_hex(piece: &[u8]) -> bool {
     piece.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) || piece.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
+}
+
+/// A UUID in small letters, as most are written.
+pub(super) fn is_uuid(text: &[u8]) -> bool {
+    const LEN: usize = 36;
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == LEN
+        && text.iter().enumerate().all(|(at, byte)| if matches!(at, 8 | 13 | 18 | 23) { *byte == b'-' } else { is_digit(*byte) })
 }
 
 /// 26 digits of Crockford's base 32, the first of them 0 until the year 3084.
