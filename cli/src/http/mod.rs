@@ -21,4 +21,5 @@ mod proxy;
 mod raw;
 pub mod redact;
 pub mod selection;
+mod side;
 pub mod tracker;

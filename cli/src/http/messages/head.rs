@@ -1,0 +1,171 @@
+//! A head from its first byte to the empty line that ends it.
+
+use ehl_probes_common::chunked;
+
+use super::start::may_start;
+use super::{Messages, Protocol, Sink, Start, State};
+use crate::http::exchange::Flags;
+use crate::http::first_line::{self, Kind, is_version};
+use crate::http::framing::Framing;
+use crate::stream::Part;
+
+/// A longer head is cut here, and its row flagged.
+const MAX_HEAD: usize = 128 * 1024;
+
+#[derive(Debug, Default)]
+pub(super) struct Partial {
+    pub(super) start: Start,
+    pub(super) bytes: Vec<u8>,
+    /// The first line is here, and is one of a head.
+    pub(super) has_line: bool,
+}
+
+impl Partial {
+    /// Whether what was taken for the start of a head was text, and the head starts with `captured` instead.
+    fn is_superseded(&self, captured: &[u8]) -> bool {
+        self.start.guessed && !self.has_line && self.bytes.contains(&b' ') && is_first_line(captured)
+    }
+}
+
+impl Messages {
+    pub(super) fn read_head(&mut self, captured: &[u8], rest: usize, part: &Part<'_>, sink: &mut impl Sink) -> usize {
+        let State::Head(partial) = &mut self.state else { return rest };
+        if partial.is_superseded(captured) {
+            sink.undecodable();
+            self.state = State::Resync;
+            return 0;
+        }
+        let start = partial.start;
+        let before = partial.bytes.len();
+        if before > 0 {
+            partial.bytes.extend_from_slice(captured);
+        }
+        let bytes = if before > 0 { &partial.bytes } else { captured };
+        if !partial.has_line
+            && let Some(newline) = memchr::memchr(b'\n', bytes)
+        {
+            // Of a head that comes in parts, only the first one was looked at.
+            let line = trim_line_end(&bytes[..newline]);
+            let kind = if may_start(bytes) { first_line::kind(line, &bytes[newline + 1..]) } else { Kind::Other };
+            match kind {
+                Kind::OfHead => partial.has_line = true,
+                Kind::Open => {}
+                Kind::Simple => {
+                    let line = bytes[..=newline].to_vec();
+                    self.head(&line, &start, part.time_ns, sink);
+                    return newline + 1 - before;
+                }
+                Kind::Other if start.guessed => {
+                    self.state = State::Resync;
+                    if !self.is_http {
+                        self.foreign(Protocol::Other, sink);
+                    }
+                    return rest;
+                }
+                Kind::Other => {
+                    self.give_up(sink);
+                    return rest;
+                }
+            }
+        }
+        if let Some(end) = head_end(bytes, before.saturating_sub(3)) {
+            if before == 0 {
+                self.head(&captured[..end], &start, part.time_ns, sink);
+            } else {
+                let mut bytes = std::mem::take(&mut partial.bytes);
+                bytes.truncate(end);
+                self.head(&bytes, &start, part.time_ns, sink);
+            }
+            return end - before;
+        }
+        if before == 0 {
+            partial.bytes.extend_from_slice(captured);
+        }
+        if captured.len() == rest && partial.bytes.len() <= MAX_HEAD {
+            return rest;
+        }
+        // Cut by the capture, or too long: what is there makes the row, and the end is not known.
+        let bytes = std::mem::take(&mut partial.bytes);
+        self.state = State::Resync;
+        match sink.head(&bytes, &start, true) {
+            Some(_) => sink.end(Flags::TRUNCATED),
+            None => sink.undecodable(),
+        }
+        sink.lost_head();
+        rest
+    }
+
+    fn head(&mut self, bytes: &[u8], start: &Start, time_ns: u64, sink: &mut impl Sink) {
+        self.state = match sink.head(bytes, start, false) {
+            Some(Framing::Length(length)) => State::Length(length),
+            Some(Framing::Chunked) => State::Chunked(chunked::State::START),
+            Some(Framing::Close) => State::Close,
+            Some(Framing::Tunnel) => State::Tunnel,
+            Some(Framing::Unknown) => State::Doubt,
+            Some(Framing::Unreadable) => {
+                self.is_http = true;
+                sink.bytes(bytes.len() as u64, time_ns);
+                sink.end(Flags::default());
+                sink.lost_head();
+                State::Resync
+            }
+            None => {
+                sink.undecodable();
+                if !start.guessed {
+                    sink.lost_head();
+                }
+                State::Resync
+            }
+        };
+        if !matches!(self.state, State::Resync) {
+            self.is_http = true;
+            sink.bytes(bytes.len() as u64, time_ns);
+            if matches!(self.state, State::Doubt) {
+                sink.end(Flags::default());
+            }
+            self.end_if_over(sink);
+        }
+    }
+}
+
+fn trim_line_end(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Whether the bytes start with a whole first line of a head.
+pub(super) fn is_first_line(bytes: &[u8]) -> bool {
+    let Some(end) = memchr::memchr(b'\n', bytes) else { return false };
+    may_start(bytes) && first_line::kind(trim_line_end(&bytes[..end]), &bytes[end + 1..]) == Kind::OfHead
+}
+
+/// Where a line starts that is a whole request line.
+pub(super) fn next_request(bytes: &[u8]) -> Option<usize> {
+    let mut starts = memchr::memchr_iter(b'\n', bytes).map(|newline| newline + 1);
+    starts.find(|start| !is_version(&bytes[*start..]) && is_first_line(&bytes[*start..]))
+}
+
+/// Index after the empty line that ends a head, looking from `from` on. Lines may end with LF alone.
+fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
+    memchr::memchr_iter(b'\n', bytes.get(from..)?).find_map(|newline| {
+        let after = from + newline + 1;
+        match bytes.get(after..)? {
+            [b'\n', ..] => Some(after + 1),
+            [b'\r', b'\n', ..] => Some(after + 2),
+            _ => None,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_empty_line() {
+        assert_eq!(head_end(b"a\r\n\r\nb", 0), Some(5));
+        assert_eq!(head_end(b"a\n\nb", 0), Some(3));
+        assert_eq!(head_end(b"a\r\n\nb", 0), Some(4));
+        assert_eq!(head_end(b"a\r\nb\r\n", 0), None);
+        assert_eq!(head_end(b"a\r\n\r", 0), None);
+    }
+}

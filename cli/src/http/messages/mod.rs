@@ -1,0 +1,311 @@
+//! Finds the messages in one direction of a connection: where heads start and end, and where bodies end. What a head says
+//! is for its [`Sink`] to tell.
+
+mod head;
+mod start;
+
+use ehl_probes_common::chunked::{self, phase};
+use ehl_probes_common::record::flag;
+use ehl_probes_common::walk::Handover;
+
+use self::head::{Partial, next_request};
+use self::start::Opening;
+pub(super) use self::start::may_begin;
+use super::exchange::Flags;
+use super::framing::Framing;
+use crate::stream::{Endpoint, Part};
+
+/// Where a message started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Start {
+    pub(super) time_ns: u64,
+    pub(super) sequence: u32,
+    pub(super) acknowledgement: u32,
+    /// The place was lost before, and these bytes only look like a start.
+    pub(super) guessed: bool,
+}
+
+/// Who is told.
+pub(super) trait Sink {
+    /// Whether the messages are known to be responses.
+    fn is_server(&self) -> bool;
+    /// A PROXY header, before all messages, and whom it names.
+    fn proxied(&mut self, client: Option<Endpoint>);
+    /// A head, cut if `truncated`. Answers how the body is framed; `None` when this is no head.
+    fn head(&mut self, bytes: &[u8], start: &Start, truncated: bool) -> Option<Framing>;
+    /// So many bytes of the current message, the last of them at `time_ns`.
+    fn bytes(&mut self, count: u64, time_ns: u64);
+    /// The current message is over.
+    fn end(&mut self, flags: Flags);
+    /// Something is odd about the current message.
+    fn odd(&mut self, flags: Flags);
+    /// Bytes are missing, and a head may have been in them.
+    fn lost_head(&mut self);
+    /// Bytes that are no message.
+    fn undecodable(&mut self);
+    /// All there is in this direction is of another protocol.
+    fn foreign(&mut self, protocol: Protocol);
+    /// Bytes that start no head. Answers whether they are the answer to a request of HTTP/0.9, which has none.
+    fn headless(&mut self, start: &Start) -> bool;
+}
+
+/// What else than HTTP/1 a connection may carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Tls,
+    Http2,
+    Other,
+}
+
+/// One direction of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    state: State,
+    /// Whether a message was seen.
+    is_http: bool,
+    /// Whether it was told that this is not HTTP/1.
+    is_foreign: bool,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    /// A message starts here.
+    #[default]
+    Boundary,
+    /// Nothing was seen yet: a PROXY header may stand here.
+    Proxy(Opening),
+    /// Lost: waits for a part that starts like a head.
+    Resync,
+    /// After a head that does not tell how long its body is: a whole first line here is one, and so is the start
+    /// of one in a new segment; anything else is body.
+    Doubt,
+    Head(Partial),
+    Length(u64),
+    Chunked(chunked::State),
+    /// Up to the end of the connection.
+    Close,
+    /// The same, whatever the source takes the bytes for: it may not have seen how the tunnel began.
+    Tunnel,
+    /// Another protocol, up to the end of the connection.
+    Foreign,
+}
+
+impl Messages {
+    /// A new connection.
+    pub(super) fn restart(&mut self, from_client: bool) {
+        let state = if from_client { State::Proxy(Opening::default()) } else { State::Boundary };
+        *self = Self { state, ..Self::default() };
+    }
+
+    /// The connection was joined in the middle.
+    pub(super) fn join(&mut self) {
+        self.state = State::Proxy(Opening { joined: true, ..Opening::default() });
+    }
+
+    /// No more HTTP/1 from here on.
+    pub(super) fn tunnel(&mut self) {
+        self.state = State::Tunnel;
+    }
+
+    /// How many of the next bytes are body for certain.
+    pub(super) fn body_left(&self) -> u64 {
+        match self.state {
+            State::Length(left) => left,
+            State::Chunked(chunked::State { left, phase: phase::DATA }) => left,
+            State::Close | State::Tunnel | State::Foreign => u64::MAX,
+            _ => 0,
+        }
+    }
+
+    /// Bytes that are kept until a head is complete.
+    pub(super) fn buffered(&self) -> usize {
+        match &self.state {
+            State::Head(partial) | State::Proxy(Opening { partial, .. }) => partial.bytes.capacity(),
+            _ => 0,
+        }
+    }
+
+    /// The next part of the stream.
+    pub(super) fn part(&mut self, part: &Part<'_>, sink: &mut impl Sink) {
+        match (part.handover, &self.state) {
+            (Some(Handover::Body(left)), State::Length(_)) => self.state = State::Length(left),
+            (Some(Handover::Chunked(state)), State::Chunked(_)) => self.state = State::Chunked(state),
+            _ => {}
+        }
+        match self.state {
+            State::Tunnel => return sink.bytes(u64::from(part.covered), part.time_ns),
+            State::Foreign if part.proven & flag::HEAD_START == 0 => return,
+            _ => {}
+        }
+        if part.proven & (flag::BODY | flag::HEAD_START) != 0 {
+            self.settle(sink);
+        }
+        if part.proven & flag::BODY != 0 {
+            self.body(part, sink);
+            return;
+        }
+        if part.proven & flag::HEAD_START != 0 && !matches!(self.state, State::Boundary | State::Resync | State::Doubt) {
+            self.lose(sink);
+        }
+        if part.proven & flag::HEAD_START != 0 {
+            self.state = State::Boundary;
+        }
+        let covered = part.covered as usize;
+        let mut at = 0;
+        while at < covered {
+            let captured = part.captured.get(at..).unwrap_or(&[]);
+            let taken = match &mut self.state {
+                State::Proxy(_) => self.read_proxy(captured, covered - at, at, part, sink),
+                State::Boundary | State::Resync => self.find_start(captured, covered - at, at, part, sink),
+                State::Doubt => self.decide(captured, covered - at, at, sink),
+                State::Head(_) => self.read_head(captured, covered - at, part, sink),
+                State::Length(left) => {
+                    let count = (*left).min((covered - at) as u64);
+                    *left -= count;
+                    sink.bytes(count, part.time_ns);
+                    self.end_if_over(sink);
+                    count as usize
+                }
+                State::Chunked(_) => self.read_chunks(captured, covered - at, part, sink),
+                State::Close | State::Tunnel => {
+                    sink.bytes((covered - at) as u64, part.time_ns);
+                    covered - at
+                }
+                State::Foreign => covered - at,
+            };
+            at += taken;
+        }
+        if part.proven & flag::MESSAGE_END != 0 {
+            self.end_by_proof(sink);
+        }
+    }
+
+    /// Bytes are missing.
+    pub(super) fn gap(&mut self, missing: u32, sink: &mut impl Sink) {
+        let missing = u64::from(missing);
+        self.settle(sink);
+        if missing == 0 {
+            // Another connection on the same ports.
+            sink.proxied(None);
+        }
+        match &mut self.state {
+            // Another connection.
+            _ if missing == 0 => self.lose(sink),
+            // Body, whatever it is: nothing is told of it but its length.
+            State::Length(left) if missing < *left => {
+                *left -= missing;
+                sink.bytes(missing, 0);
+            }
+            State::Close | State::Tunnel => sink.bytes(missing, 0),
+            // When it ended is not known.
+            State::Length(left) if missing == *left => {
+                *left = 0;
+                sink.odd(Flags::GAP);
+                sink.bytes(missing, 0);
+                self.end_if_over(sink);
+            }
+            State::Foreign => {}
+            _ => self.lose(sink),
+        }
+    }
+
+    /// The connection is over; `aborted` when by more than an orderly end of this direction.
+    pub(super) fn finish(&mut self, aborted: bool, sink: &mut impl Sink) {
+        self.settle(sink);
+        match std::mem::replace(&mut self.state, State::Resync) {
+            State::Boundary | State::Resync | State::Proxy(_) | State::Doubt | State::Foreign => {}
+            State::Head(_) => sink.undecodable(),
+            State::Close | State::Tunnel if !aborted => sink.end(Flags::default()),
+            State::Close | State::Tunnel | State::Length(_) | State::Chunked(_) => sink.end(Flags::ABORTED),
+        }
+    }
+
+    /// Proven body.
+    fn body(&mut self, part: &Part<'_>, sink: &mut impl Sink) {
+        let ends = part.proven & flag::MESSAGE_END != 0;
+        match &mut self.state {
+            State::Length(left) => {
+                *left = left.saturating_sub(u64::from(part.covered));
+                sink.bytes(u64::from(part.covered), part.time_ns);
+            }
+            State::Chunked(_) | State::Close | State::Tunnel => sink.bytes(u64::from(part.covered), part.time_ns),
+            // Its head was lost.
+            State::Boundary | State::Resync | State::Proxy(_) | State::Doubt | State::Head(_) | State::Foreign => {}
+        }
+        if ends {
+            self.end_by_proof(sink);
+        } else {
+            self.end_if_over(sink);
+        }
+    }
+
+    fn end_by_proof(&mut self, sink: &mut impl Sink) {
+        if matches!(self.state, State::Length(_) | State::Chunked(_)) {
+            sink.end(Flags::default());
+        }
+        self.state = State::Boundary;
+    }
+
+    fn end_if_over(&mut self, sink: &mut impl Sink) {
+        if matches!(self.state, State::Length(0)) {
+            self.state = State::Boundary;
+            sink.end(Flags::default());
+        }
+    }
+
+    /// The place in the stream is lost.
+    fn lose(&mut self, sink: &mut impl Sink) {
+        match std::mem::replace(&mut self.state, State::Resync) {
+            State::Resync | State::Foreign => {}
+            State::Boundary | State::Proxy(_) | State::Doubt | State::Head(_) => sink.lost_head(),
+            State::Length(_) | State::Chunked(_) | State::Close | State::Tunnel => {
+                sink.end(Flags::GAP);
+                sink.lost_head();
+            }
+        }
+    }
+
+    fn read_chunks(&mut self, captured: &[u8], rest: usize, part: &Part<'_>, sink: &mut impl Sink) -> usize {
+        let State::Chunked(mut state) = self.state else { return rest };
+        let (mut at, mut is_size) = (0, false);
+        while at < rest {
+            if state.phase == phase::DATA {
+                let count = state.left.min((rest - at) as u64);
+                state = state.skip(count);
+                at += count as usize;
+                continue;
+            }
+            let Some(byte) = captured.get(at) else {
+                // Cut by the capture: the next chunk size is not known.
+                sink.bytes(rest as u64, part.time_ns);
+                self.lose(sink);
+                return rest;
+            };
+            is_size = state.phase == phase::SIZE && byte.is_ascii_hexdigit();
+            state = state.step(*byte);
+            at += 1;
+            if state.phase >= phase::END {
+                break;
+            }
+        }
+        sink.bytes(at as u64, part.time_ns);
+        match state.phase {
+            phase::END => {
+                self.state = State::Boundary;
+                sink.end(Flags::default());
+            }
+            phase::BAD => {
+                self.state = State::Resync;
+                sink.end(Flags::BAD_CHUNK);
+                sink.lost_head();
+                // All the rest is in a chunk of a size that nobody can count. After other nonsense a request may follow.
+                let next = if is_size { None } else { captured.get(at..).and_then(next_request) };
+                let Some(next) = next else { return rest };
+                self.state = State::Boundary;
+                return at + next;
+            }
+            _ => self.state = State::Chunked(state),
+        }
+        at
+    }
+}

@@ -1,0 +1,174 @@
+//! Where a message starts, and what else may stand there: a PROXY header, another protocol, nothing that is known.
+
+use ehl_probes_common::walk::is_token;
+
+use super::head::{Partial, is_first_line};
+use super::{Messages, Protocol, Sink, Start, State};
+use crate::http::first_line::is_version;
+use crate::http::proxy::{self, Proxy};
+use crate::stream::Part;
+
+/// A first token of more bytes starts no head.
+const MAX_TOKEN: usize = 64;
+
+/// What may be a PROXY header.
+#[derive(Debug, Default)]
+pub(super) struct Opening {
+    /// The start of the connection was not seen.
+    pub(super) joined: bool,
+    pub(super) partial: Partial,
+}
+
+impl Messages {
+    /// The first bytes of the connection: kept until it is clear whether they are a PROXY header. When the start of the
+    /// connection was not seen, only a whole signature makes them one.
+    pub(super) fn read_proxy(&mut self, captured: &[u8], rest: usize, at: usize, part: &Part<'_>, sink: &mut impl Sink) -> usize {
+        let State::Proxy(Opening { joined, partial }) = &mut self.state else { return rest };
+        let before = partial.bytes.len();
+        let parsed = match before {
+            0 if *joined && !proxy::is_signed(captured) => Proxy::No,
+            0 => proxy::parse(captured),
+            _ => {
+                partial.bytes.extend_from_slice(captured);
+                proxy::parse(&partial.bytes)
+            }
+        };
+        match parsed {
+            Proxy::Header { len, client } => {
+                sink.proxied(client);
+                self.state = State::Boundary;
+                len - before
+            }
+            Proxy::Partial if captured.len() == rest => {
+                if before == 0 {
+                    let sequence = part.sequence.wrapping_add(at as u32);
+                    partial.start = Start { time_ns: part.time_ns, sequence, acknowledgement: part.acknowledgement, guessed: false };
+                    partial.bytes.extend_from_slice(captured);
+                }
+                rest
+            }
+            // None, or cut by the capture.
+            Proxy::No | Proxy::Partial => {
+                partial.bytes.truncate(before);
+                self.settle(sink);
+                0
+            }
+        }
+    }
+
+    /// No PROXY header comes, or no more of it: what was kept of it are the first bytes of a message, or none.
+    pub(super) fn settle(&mut self, sink: &mut impl Sink) {
+        let State::Proxy(Opening { joined, partial }) = &mut self.state else { return };
+        let Partial { start, bytes, .. } = std::mem::take(partial);
+        self.state = if *joined { State::Resync } else { State::Boundary };
+        let Start { time_ns, sequence, acknowledgement, .. } = start;
+        let covered = bytes.len() as u32;
+        let part = Part { time_ns, sequence, acknowledgement, tcp_flags: 0, covered, captured: &bytes, proven: 0, handover: None };
+        self.part(&part, sink);
+    }
+
+    /// After a head that does not tell how long its body is.
+    pub(super) fn decide(&mut self, captured: &[u8], rest: usize, at: usize, sink: &mut impl Sink) -> usize {
+        if is_first_line(captured) || at == 0 && may_start(captured) {
+            self.state = State::Boundary;
+            return 0;
+        }
+        self.lose(sink);
+        rest
+    }
+
+    /// At a boundary, or waiting for one. `at` is the place in the part: only its start is trusted to be one when lost.
+    pub(super) fn find_start(&mut self, captured: &[u8], rest: usize, at: usize, part: &Part<'_>, sink: &mut impl Sink) -> usize {
+        let lost = matches!(self.state, State::Resync);
+        if captured.is_empty() {
+            self.lose(sink);
+            return rest;
+        }
+        if !lost && matches!(captured[0], b'\r' | b'\n') {
+            return 1;
+        }
+        let sequence = part.sequence.wrapping_add(at as u32);
+        let start = Start { time_ns: part.time_ns, sequence, acknowledgement: part.acknowledgement, guessed: lost };
+        if (!lost || at == 0) && !is_version(captured) && sink.headless(&start) {
+            self.is_http = true;
+            self.state = State::Close;
+            return 0;
+        }
+        let starts = if sink.is_server() { is_version(captured) } else { may_start(captured) };
+        if (!lost || at == 0) && starts {
+            self.state = State::Head(Partial { start, bytes: Vec::new(), has_line: false });
+            return 0;
+        }
+        if !self.is_http && (!lost || at == 0) && is_tls(captured) {
+            self.foreign(Protocol::Tls, sink);
+            self.state = State::Foreign;
+        } else if !self.is_http && (!lost || at == 0) && captured.starts_with(HTTP2_PREFACE) {
+            self.foreign(Protocol::Http2, sink);
+            self.state = State::Foreign;
+        } else if !lost {
+            self.give_up(sink);
+        }
+        rest
+    }
+
+    /// What stands at a boundary is no message.
+    pub(super) fn give_up(&mut self, sink: &mut impl Sink) {
+        if self.is_http {
+            sink.undecodable();
+        } else {
+            self.foreign(Protocol::Other, sink);
+        }
+        sink.lost_head();
+        self.state = State::Resync;
+    }
+
+    pub(super) fn foreign(&mut self, protocol: Protocol, sink: &mut impl Sink) {
+        if !std::mem::replace(&mut self.is_foreign, true) {
+            sink.foreign(protocol);
+        }
+    }
+}
+
+/// The start of the connection preface of HTTP/2 (RFC 9113 section 3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
+
+/// Whether the bytes start with the header of a TLS record (RFC 8446 section 5.1).
+fn is_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x14..=0x17, 3, 0..=4, ..])
+}
+
+/// Whether a connection may start with these bytes, where that was not seen.
+pub(in crate::http) fn may_begin(bytes: &[u8]) -> bool {
+    may_start(bytes) || proxy::is_signed(bytes)
+}
+
+/// Whether a head may start with these bytes: `HTTP/` and a digit, or a token and a space (RFC 9112 sections 3 and 4), or as much of
+/// that as is here.
+pub(in crate::http) fn may_start(bytes: &[u8]) -> bool {
+    if bytes.is_empty() || bytes.starts_with(b"PRI * HTTP/2") {
+        return false;
+    }
+    if is_version(bytes) {
+        return true;
+    }
+    match bytes.iter().take(MAX_TOKEN).position(|byte| !is_token(*byte)) {
+        Some(end) => end > 0 && bytes[end] == b' ',
+        None => bytes.len() < MAX_TOKEN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_what_a_head_may_start_with() {
+        for start in ["GET /", "FROBNICATE x", "G", "GET", "H", "HTTP/1", "HTTP/1.1 200", "HTTP/2 200", "a-b! c"] {
+            assert!(may_start(start.as_bytes()), "{start}");
+        }
+        for start in ["", " GET", "GET/", "PRI * HTTP/2.0", "HTTP/x 200", "\x16\x03\x01", "(x) y"] {
+            assert!(!may_start(start.as_bytes()), "{start}");
+        }
+        assert!(!may_start(&[b'x'; 100]));
+    }
+}
