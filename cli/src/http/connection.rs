@@ -9,7 +9,7 @@ use super::head::Wanted;
 use super::messages::{Messages, Sink, Start, may_begin};
 use super::pairing::Pairing;
 use super::redact::Redactor;
-use super::side::Side;
+use super::side::{Doubtful, Side};
 use crate::stream::reassembly::{Piece, Reassembly};
 use crate::stream::{Endpoint, Origin, Part};
 
@@ -39,6 +39,9 @@ pub(super) struct Connection {
     proxied: [Option<Endpoint>; 2],
     halves: [Half; 2],
     pairing: Pairing,
+    doubtful: Option<Box<Doubtful>>,
+    /// The tracker has it among those that are over.
+    pub(super) lingers: bool,
 }
 
 #[derive(Debug, Default)]
@@ -65,7 +68,7 @@ impl Connection {
         for half in &mut halves {
             half.messages.join();
         }
-        Self { ends, origin, client: None, proxied: [None; 2], halves, pairing: Pairing::joined() }
+        Self { ends, origin, client: None, proxied: [None; 2], halves, pairing: Pairing::joined(), doubtful: None, lingers: false }
     }
 
     /// Takes a part sent by the end number `sender`.
@@ -115,7 +118,8 @@ impl Connection {
     /// What the place of a part proves: where the answer to a request is due, a message starts, whatever body the bytes were
     /// taken for after a loss.
     fn inferred(&self, sender: usize, part: &Part<'_>) -> u16 {
-        let start = Start { time_ns: 0, sequence: part.sequence, acknowledgement: part.acknowledgement, guessed: true };
+        let Part { sequence, acknowledgement, .. } = *part;
+        let start = Start { sequence, acknowledgement, guessed: true, ..Start::default() };
         let may_answer = !self.pairing.is_in_order() && self.client == Some(1 - sender) && is_version(part.captured);
         let is_answer = may_answer && self.pairing.expects(&start);
         if is_answer { flag::HEAD_START } else { 0 }
@@ -144,7 +148,10 @@ impl Connection {
 
     /// Bytes kept for this connection's streams, heads and open exchanges.
     pub(super) fn buffered(&self) -> usize {
-        self.pairing.buffered() + self.halves.iter().map(|half| half.stream.held_bytes() + half.messages.buffered()).sum::<usize>()
+        let doubtful = self.doubtful.as_ref().map_or(0, |doubtful| doubtful.size());
+        self.pairing.buffered()
+            + doubtful
+            + self.halves.iter().map(|half| half.stream.held_bytes() + half.messages.buffered()).sum::<usize>()
     }
 
     /// Bytes of early segments that wait for late ones.
@@ -181,6 +188,7 @@ impl Connection {
             self.halves = [Half::default(), Half::default()];
             self.halves[1 - sender].messages.join();
             self.proxied = [None; 2];
+            self.doubtful = None;
         }
         self.client = Some(if from_client { sender } else { 1 - sender });
         let half = &mut self.halves[sender];
@@ -245,7 +253,10 @@ impl Connection {
         shared: &'a Shared,
         outcome: &'a mut Outcome,
     ) -> (&'a mut Reassembly, &'a mut Messages, Side<'a>) {
-        let acknowledged = self.halves[1 - sender].acknowledged;
+        let other = &self.halves[1 - sender];
+        let acknowledged = other.acknowledged;
+        let answered = other.stream.next();
+        let is_alone = other.first.is_none() && answered.is_none();
         let Half { stream, messages, interim, interim_at, .. } = &mut self.halves[sender];
         let side = Side {
             sender,
@@ -256,7 +267,10 @@ impl Connection {
             interim,
             interim_at,
             acknowledged,
+            answered,
+            is_alone,
             pairing: &mut self.pairing,
+            doubtful: &mut self.doubtful,
             shared,
             outcome,
             tunnel: false,

@@ -63,6 +63,21 @@ pub(super) fn is_version(bytes: &[u8]) -> bool {
     shared > 0 && bytes[..shared] == NAME[..shared] && bytes.get(NAME.len()).is_none_or(u8::is_ascii_digit)
 }
 
+/// Takes a line apart of which the end is missing: a status, or a known method and the start of a target.
+pub(super) fn parse_cut(line: &[u8]) -> Option<First<'_>> {
+    if is_version(line) {
+        return status_line(line);
+    }
+    let space = memchr::memchr(b' ', line).filter(|space| is_known(&line[..*space]))?;
+    let rest = &line[space + 1..];
+    let is_start_of_version = |word: &[u8]| b"HTTP/1.".starts_with(word) || version(word).is_some();
+    let target = match memchr::memrchr(b' ', rest) {
+        Some(last) if is_start_of_version(&rest[last + 1..]) => &rest[..last],
+        _ => rest,
+    };
+    is_target(target).then_some(First { line: Line::Request { method: &line[..space], target }, version: Version::UNKNOWN, is_odd: false })
+}
+
 fn status_line(line: &[u8]) -> Option<First<'_>> {
     let space = memchr::memchr(b' ', line)?;
     let (version, is_odd) = version(&line[..space])?;
@@ -77,6 +92,11 @@ fn request_line(line: &[u8]) -> Option<First<'_>> {
     let space = memchr::memchr(b' ', line).filter(|space| *space > 0)?;
     let (method, all) = (&line[..space], &line[space + 1..]);
     let rest = all.trim_ascii();
+    if method == b"CONNECT"
+        && let Some((target, (version, _))) = overlong_authority(rest)
+    {
+        return Some(First { line: Line::Request { method, target }, version, is_odd: true });
+    }
     let last = memchr::memrchr(b' ', rest);
     let found = last.and_then(|last| Some((rest[..last].trim_ascii(), version(&rest[last + 1..])?)));
     if let Some((target, (version, is_odd))) = found {
@@ -92,6 +112,13 @@ fn request_line(line: &[u8]) -> Option<First<'_>> {
     }
     let is_odd = method != b"GET" || rest.len() < all.len();
     is_target(rest).then_some(First { line: Line::Request { method, target: rest }, version: Version::HTTP_0_9, is_odd })
+}
+
+/// The target of CONNECT is a host and a port (RFC 9112 section 3.2.3): a further word before the version is none of it.
+fn overlong_authority(rest: &[u8]) -> Option<(&[u8], (Version, bool))> {
+    let end = memchr::memchr(b' ', rest)?;
+    let last = memchr::memrchr(b' ', rest).filter(|last| *last > end)?;
+    Some((&rest[..end], version(&rest[last + 1..])?))
 }
 
 /// Methods of the IANA registry, and others in wide use. Only with one of them a line counts that the grammar does not have.
@@ -162,7 +189,7 @@ mod tests {
             Line::Request { method, target } => format!("{} {}", method.escape_ascii(), target.escape_ascii()),
             Line::Response { status } => status.to_string(),
         };
-        format!("{what} {}{}", version.as_str(), if is_odd { " odd" } else { "" })
+        format!("{what} {}{}", version.as_str().unwrap_or("?"), if is_odd { " odd" } else { "" })
     }
 
     #[test]

@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn what_a_cut_head_says_is_not_known() {
-        let mut head = raw::parse(b"GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1").expect("the start of a head");
+        let mut head = raw::parse(b"GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1\r\n").expect("the start of a head");
         assert_eq!(Client::of(&head), Client::Address([192, 0, 2, 1].into()));
         head.flags |= Flags::TRUNCATED;
         assert_eq!(Client::of(&head), Client::Unknown);

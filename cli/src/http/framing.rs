@@ -198,7 +198,7 @@ fn host(raw: &Raw<'_>) -> Flags {
 }
 
 /// One number, or the same number several times: "the recipient ... MAY process the message as if it contained a single
-/// Content-Length field" (RFC 9110 section 8.6).
+/// Content-Length field" (RFC 9110 section 8.6). A number that no server counts to is as good as none.
 fn lengths(value: &[u8]) -> Option<u64> {
     let mut found = None;
     for part in value.split(|byte| *byte == b',') {
@@ -206,7 +206,7 @@ fn lengths(value: &[u8]) -> Option<u64> {
         if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
             return None;
         }
-        let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
+        let number = std::str::from_utf8(digits).ok()?.parse().ok().filter(|number| *number <= i64::MAX as u64)?;
         if found.is_some_and(|before| before != number) {
             return None;
         }

@@ -38,15 +38,18 @@ pub struct Version {
 impl Version {
     /// A request of one line, and a response without head.
     pub const HTTP_0_9: Self = Self { major: 0, minor: 9 };
+    /// Not known.
+    pub const UNKNOWN: Self = Self { major: 0, minor: 0 };
     /// Without persistent connections and transfer codings.
     pub const HTTP_1_0: Self = Self { major: 1, minor: 0 };
 
-    /// As in output.
-    pub fn as_str(self) -> &'static str {
+    /// As in output; `None` when it is not known.
+    pub fn as_str(self) -> Option<&'static str> {
         const MINORS: [&str; 10] = ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.9"];
-        match (self.major, MINORS.get(usize::from(self.minor))) {
-            (0, _) | (_, None) => "0.9",
-            (_, Some(name)) => name,
+        match self {
+            Self::HTTP_0_9 => Some("0.9"),
+            Self { major: 1, minor } => MINORS.get(usize::from(minor)).copied(),
+            _ => None,
         }
     }
 }

@@ -64,14 +64,15 @@ pub(super) fn strict(bytes: &[u8]) -> Option<Raw<'_>> {
 pub(super) fn lenient(bytes: &[u8]) -> Option<Raw<'_>> {
     let mut lines = Lines { rest: bytes };
     let first = lines.by_ref().find(|line| !line.bytes.is_empty())?;
-    let First { line, version, is_odd } = first_line::parse(first.bytes)?;
+    let First { line, version, is_odd } = if first.ended { first_line::parse(first.bytes) } else { first_line::parse_cut(first.bytes) }?;
     let mut flags = if first.bare { Flags::BARE_LF } else { Flags::default() };
     if is_odd || first.bytes.iter().any(u8::is_ascii_control) {
         flags |= Flags::MALFORMED;
     }
     let mut fields: SmallVec<[Field<'_>; 32]> = SmallVec::new();
     for line in lines {
-        if line.bytes.is_empty() {
+        // A line that is cut tells nothing for certain.
+        if line.bytes.is_empty() || !line.ended {
             break;
         }
         if line.bare {
@@ -111,7 +112,9 @@ struct Lines<'a> {
 
 struct LineBytes<'a> {
     bytes: &'a [u8],
-    /// It ends with LF alone.
+    /// It has an end.
+    ended: bool,
+    /// That is LF alone.
     bare: bool,
 }
 
@@ -129,7 +132,8 @@ impl<'a> Iterator for Lines<'a> {
         };
         self.rest = rest;
         let stripped = line.strip_suffix(b"\r");
-        Some(LineBytes { bytes: stripped.unwrap_or(line), bare: end.is_some() && stripped.is_none() })
+        let ended = end.is_some();
+        Some(LineBytes { bytes: stripped.unwrap_or(line), ended, bare: ended && stripped.is_none() })
     }
 }
 
@@ -159,7 +163,7 @@ mod tests {
                 };
                 let fields: Vec<_> =
                     raw.fields.iter().map(|field| format!("{}={}", field.name.escape_ascii(), field.value.escape_ascii())).collect();
-                format!("{line} {} {} {:?}", raw.version.as_str(), fields.join(","), raw.flags.names())
+                format!("{line} {} {} {:?}", raw.version.as_str().unwrap_or("?"), fields.join(","), raw.flags.names())
             }
         }
     }
@@ -197,7 +201,13 @@ mod tests {
 
     #[test]
     fn uses_what_is_there_of_a_cut_head() {
-        assert_eq!(request(b"GET / HTTP/1.1\r\nA: b\r\nCook"), "GET / 1.1 A=b [\"malformed\"]");
+        assert_eq!(request(b"GET / HTTP/1.1\r\nA: b\r\nCookie: x=12"), "GET / 1.1 A=b []");
+        assert_eq!(request(b"GET /a/b HTT"), "GET /a/b ?  []");
+        assert_eq!(request(b"GET /a/b"), "GET /a/b ?  []");
+        assert_eq!(request(b"POST http://h/a/b HTTP/1.1"), "POST http://h/a/b ?  []");
+        assert_eq!(request(b"HTTP/1.1 200 O"), "200 1.1  []");
+        assert_eq!(request(b"FROB /a/b HTT"), "none");
+        assert_eq!(request(b"GET a"), "none");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::exchange::Flags;
 use super::first_line::Line;
 use super::framing::{self, Framing, Method};
 use super::head::{Direction, Head};
-use super::messages::{Protocol, Sink, Start};
+use super::messages::{Extent, Protocol, Sink, Start};
 use super::pairing::{Ends, Pairing};
 use super::raw;
 use crate::stream::{Endpoint, Origin};
@@ -22,7 +22,12 @@ pub(super) struct Side<'a> {
     pub(super) interim_at: &'a mut Option<u32>,
     /// How much of this half the other end has acknowledged.
     pub(super) acknowledged: Option<u32>,
+    /// How much was seen of the other half.
+    pub(super) answered: Option<u32>,
+    /// Nothing was.
+    pub(super) is_alone: bool,
     pub(super) pairing: &'a mut Pairing,
+    pub(super) doubtful: &'a mut Option<Box<Doubtful>>,
     pub(super) shared: &'a Shared,
     pub(super) outcome: &'a mut Outcome,
     /// The connection became a tunnel.
@@ -34,17 +39,31 @@ impl Side<'_> {
         *self.client == Some(self.sender)
     }
 
+    /// What may have been a request was one if this is its answer.
+    fn settle(&mut self, ends: Ends, response: &Start) {
+        let Some(doubtful) = self.doubtful.take_if(|doubtful| doubtful.gets(response)) else { return };
+        let Doubtful { head, method, start, len, flags } = *doubtful;
+        let exchanges = &mut self.outcome.exchanges;
+        self.pairing.request(ends, head, method, &start, flags | Flags::GAP, exchanges);
+        self.pairing.request_bytes(u64::from(len));
+        self.pairing.request_end(Flags::default(), exchanges);
+        self.outcome.counts.undecodable = self.outcome.counts.undecodable.saturating_sub(1);
+    }
+
     fn ends(&self) -> Ends {
         let client = self.client.unwrap_or(self.sender);
         Ends { client: self.ends[client], proxied: self.proxied[client], server: self.ends[1 - client], origin: self.origin }
     }
 
     /// Whether what looks like a head, at a place that may be within a body, is one. Of a client that waits for each answer,
-    /// a request starts where the server's last acknowledgement ended, and a response where the request's did.
+    /// a request starts where the server's last acknowledgement ended, or where the client received something since its last
+    /// byte, and a response where the request's acknowledgement did. Where nothing is seen of the server, it is enough that
+    /// the client does.
     fn is_likely(&self, direction: Direction, start: &Start) -> bool {
         match direction {
+            Direction::Request if self.is_alone && start.answered => true,
             Direction::Request => match self.acknowledged {
-                Some(acknowledged) => acknowledged == start.sequence && !self.pairing.is_pipelined(),
+                Some(acknowledged) => (acknowledged == start.sequence || start.answered && start.follows) && !self.pairing.is_pipelined(),
                 None => self.pairing.is_joined(),
             },
             Direction::Response => {
@@ -63,7 +82,7 @@ impl Sink for Side<'_> {
         self.proxied[self.sender] = client;
     }
 
-    fn head(&mut self, bytes: &[u8], start: &Start, truncated: bool) -> Option<Framing> {
+    fn head(&mut self, bytes: &[u8], start: &Start, extent: Extent) -> Option<Framing> {
         let mut raw = raw::parse(bytes)?;
         let direction = if matches!(raw.line, Line::Request { .. }) { Direction::Request } else { Direction::Response };
         // A request in the responses' direction is no message of this connection, but body that was taken for one.
@@ -72,9 +91,14 @@ impl Sink for Side<'_> {
             return None;
         }
         if start.guessed && !self.is_likely(direction, start) {
+            // The client has an answer that was not seen: what was lost before this were whole exchanges.
+            let is_ahead = self.answered.is_some_and(|answered| start.acknowledgement.wrapping_sub(answered) as i32 > 0);
+            if extent == Extent::AtOnce && is_ahead && !raw.flags.has(Flags::MALFORMED) && !self.pairing.is_pipelined() {
+                *self.doubtful = Doubtful::new(&raw, bytes.len(), start, self.shared).map(Box::new);
+            }
             return None;
         }
-        if truncated {
+        if extent == Extent::Cut {
             raw.flags |= Flags::TRUNCATED;
             self.outcome.counts.truncated += 1;
         }
@@ -96,6 +120,7 @@ impl Sink for Side<'_> {
                 *self.interim = false;
                 let ends = self.ends();
                 let first = Start { sequence: self.interim_at.take().unwrap_or(start.sequence), ..*start };
+                self.settle(ends, &first);
                 let method = self.pairing.answer(ends, &first, &mut self.outcome.exchanges);
                 let (framing, odd) = framing::response(&raw, status, method);
                 self.pairing.response(head(&raw), start, flags | odd);
@@ -156,5 +181,35 @@ impl Sink for Side<'_> {
 
     fn headless(&mut self, start: &Start) -> bool {
         !self.is_client() && self.pairing.answer_simple(start)
+    }
+}
+
+/// What looks like a request without a body, at a place that may be within one. The answer tells: that to the head starts where
+/// its acknowledgement ended, and acknowledges the head and not a byte more.
+#[derive(Debug)]
+pub(super) struct Doubtful {
+    head: Head,
+    method: Method,
+    start: Start,
+    len: u32,
+    flags: Flags,
+}
+
+impl Doubtful {
+    fn new(raw: &raw::Raw<'_>, len: usize, start: &Start, shared: &Shared) -> Option<Self> {
+        let Line::Request { method, .. } = raw.line else { return None };
+        let (framing, odd) = framing::request(raw);
+        let head = || Head::new(raw, &shared.wanted, &shared.redactor);
+        let len = u32::try_from(len).ok().filter(|_| framing == Framing::Length(0))?;
+        Some(Self { head: head(), method: Method::of(method), start: *start, len, flags: raw.flags | odd })
+    }
+
+    fn gets(&self, response: &Start) -> bool {
+        response.sequence == self.start.acknowledgement && response.acknowledgement == self.start.sequence.wrapping_add(self.len)
+    }
+
+    /// Bytes that it keeps.
+    pub(super) fn size(&self) -> usize {
+        self.head.size()
     }
 }

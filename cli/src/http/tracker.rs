@@ -1,5 +1,6 @@
 //! All connections: a bounded table, in which the least recently used one makes room.
 
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 
 use foldhash::fast::RandomState;
@@ -16,6 +17,8 @@ use crate::stream::{Endpoint, Segment};
 const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16 * 1024).unwrap();
 /// Bytes of streams and heads kept for all of them.
 const MAX_BUFFERED: usize = 16 << 20;
+/// Connections that are over and not yet forgotten.
+const LINGERING: usize = 1024;
 /// A connection that holds more than this is the first to make room.
 const MUCH_HELD: usize = 64 << 10;
 
@@ -25,6 +28,8 @@ pub struct Tracker {
     connections: LruCache<[Endpoint; 2], Box<Connection>, RandomState>,
     shared: Shared,
     buffered: usize,
+    /// Connections that are over, oldest first: what comes again of them is known for that.
+    over: VecDeque<[Endpoint; 2]>,
     outcome: Outcome,
 }
 
@@ -32,7 +37,7 @@ impl Tracker {
     /// Keeps what is wanted of heads, redacted.
     pub fn new(wanted: Wanted, redactor: Redactor) -> Self {
         let connections = LruCache::with_hasher(MAX_CONNECTIONS, RandomState::default());
-        Self { connections, shared: Shared { wanted, redactor }, buffered: 0, outcome: Outcome::default() }
+        Self { connections, shared: Shared { wanted, redactor }, buffered: 0, over: VecDeque::new(), outcome: Outcome::default() }
     }
 
     /// Takes a segment, and passes on the exchanges that are complete with it.
@@ -50,9 +55,11 @@ impl Tracker {
             connection.give_up_waiting(&self.shared, &mut self.outcome);
         }
         self.buffered = self.buffered + connection.buffered() - before;
-        if connection.is_over() && connection.is_idle() {
-            self.buffered -= connection.buffered();
-            self.connections.pop(&key);
+        if connection.is_over() && connection.is_idle() && !std::mem::replace(&mut connection.lingers, true) {
+            self.over.push_back(key);
+        }
+        if self.over.len() > LINGERING {
+            self.forget();
         }
         while self.buffered > MAX_BUFFERED && !self.connections.is_empty() {
             self.evict();
@@ -67,6 +74,7 @@ impl Tracker {
             self.pass_on(each);
         }
         self.buffered = 0;
+        self.over.clear();
     }
 
     /// What was counted so far.
@@ -74,11 +82,22 @@ impl Tracker {
         self.outcome.counts
     }
 
+    /// The connection that has been over for longest, if it still is.
+    fn forget(&mut self) {
+        let Some(key) = self.over.pop_front() else { return };
+        let Some(connection) = self.connections.peek_mut(&key) else { return };
+        connection.lingers = false;
+        if connection.is_over() && connection.is_idle() {
+            self.buffered -= connection.buffered();
+            self.connections.pop(&key);
+        }
+    }
+
     fn evict(&mut self) {
         if let Some((_, mut connection)) = self.connections.pop_lru() {
             self.buffered -= connection.buffered();
             connection.finish(&self.shared, &mut self.outcome);
-            self.outcome.counts.evicted += 1;
+            self.outcome.counts.evicted += u64::from(!connection.is_over());
         }
     }
 

@@ -542,3 +542,39 @@ fn what_follows_an_answer_without_a_body_is_not_the_next_answer() {
     let empty = "HTTP/1.1 204 No Content\r\nX-Answer: 0\r\nContent-Length: 2\r\n\r\n";
     Script::opened().client(GET).server(&format!("{empty}ok")).client(GET_1).server(OK_1).tells(&[told, next]);
 }
+
+#[test]
+fn a_request_after_a_gap_is_told_once_its_answer_fits() {
+    let first = "GET /n/0 -> Some(200) answer 0, Some(21) Some(53) bytes []";
+    let third = "GET /n/2 -> Some(200) answer 2, Some(21) Some(53) bytes [\"gap\"]";
+    let script = Script::opened().client(GET).server(OK).client(GET_1).lost().server(OK_1).lost().client(GET_2).server(OK_2);
+    script.tells(&[first, third]);
+}
+
+#[test]
+fn a_body_after_a_gap_is_no_request_although_it_looks_like_one() {
+    let first = "GET /n/0 -> Some(200) answer 0, Some(21) Some(53) bytes []";
+    let head = "POST /n/1 HTTP/1.1\r\nContent-Length: 40\r\n\r\n";
+    let script =
+        Script::opened().client(GET).server(OK).client(head).lost().client("GET /trap HTTP/1.1\r\n\r\n").client("hello, trapped one");
+    for told in script.server(OK_1).told() {
+        assert!(told.len() == 2 && told.contains(&first.to_owned()) && told[0].starts_with("? ? -> Some(200) answer 1"), "{told:?}");
+    }
+}
+
+#[test]
+fn requests_alone_go_on_after_a_gap() {
+    let open = |number: u32| format!("GET /n/{number} -> None answer ?, Some(21) None bytes [\"open\"]");
+    let script = Script::joined().client(GET).server(OK).lost().client(GET_1).lost().server(OK_1).lost().client(GET_2);
+    for told in script.told() {
+        assert_eq!(told, [open(0), open(2)]);
+    }
+}
+
+#[test]
+fn requests_go_on_after_a_gap_where_the_client_was_answered() {
+    let first = "GET /n/0 -> Some(200) answer 0, Some(21) Some(53) bytes []";
+    let script = Script::opened().client(GET).server(OK).client(GET_1).lost().server(OK_1).lost().client("later\r\n").server(OK).lost();
+    let told = "GET /n/2 -> Some(200) answer 2, Some(21) Some(53) bytes []";
+    script.client(GET_2).server(OK_2).tells(&[first, told]);
+}

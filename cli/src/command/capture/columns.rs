@@ -199,7 +199,7 @@ fn interface_name(index: u32) -> String {
 }
 
 fn http_version(head: Option<&Head>) -> Cell<'static> {
-    text(head.map(|head| head.version.as_str().as_bytes()))
+    text(head.and_then(|head| head.version.as_str()).map(str::as_bytes))
 }
 
 fn text(text: Option<&[u8]>) -> Cell<'_> {

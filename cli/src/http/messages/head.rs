@@ -3,7 +3,7 @@
 use ehl_probes_common::chunked;
 
 use super::start::may_start;
-use super::{Messages, Protocol, Sink, Start, State};
+use super::{Extent, Messages, Protocol, Sink, Start, State};
 use crate::http::exchange::Flags;
 use crate::http::first_line::{self, Kind, is_version};
 use crate::http::framing::Framing;
@@ -52,7 +52,7 @@ impl Messages {
                 Kind::Open => {}
                 Kind::Simple => {
                     let line = bytes[..=newline].to_vec();
-                    self.head(&line, &start, part.time_ns, sink);
+                    self.head(&line, &start, if before == 0 { Extent::AtOnce } else { Extent::InParts }, part.time_ns, sink);
                     return newline + 1 - before;
                 }
                 Kind::Other if start.guessed => {
@@ -70,11 +70,11 @@ impl Messages {
         }
         if let Some(end) = head_end(bytes, before.saturating_sub(3)) {
             if before == 0 {
-                self.head(&captured[..end], &start, part.time_ns, sink);
+                self.head(&captured[..end], &start, Extent::AtOnce, part.time_ns, sink);
             } else {
                 let mut bytes = std::mem::take(&mut partial.bytes);
                 bytes.truncate(end);
-                self.head(&bytes, &start, part.time_ns, sink);
+                self.head(&bytes, &start, Extent::InParts, part.time_ns, sink);
             }
             return end - before;
         }
@@ -87,7 +87,7 @@ impl Messages {
         // Cut by the capture, or too long: what is there makes the row, and the end is not known.
         let bytes = std::mem::take(&mut partial.bytes);
         self.state = State::Resync;
-        match sink.head(&bytes, &start, true) {
+        match sink.head(&bytes, &start, Extent::Cut) {
             Some(_) => sink.end(Flags::TRUNCATED),
             None => sink.undecodable(),
         }
@@ -95,8 +95,8 @@ impl Messages {
         rest
     }
 
-    fn head(&mut self, bytes: &[u8], start: &Start, time_ns: u64, sink: &mut impl Sink) {
-        self.state = match sink.head(bytes, start, false) {
+    fn head(&mut self, bytes: &[u8], start: &Start, extent: Extent, time_ns: u64, sink: &mut impl Sink) {
+        self.state = match sink.head(bytes, start, extent) {
             Some(Framing::Length(length)) => State::Length(length),
             Some(Framing::Chunked) => State::Chunked(chunked::State::START),
             Some(Framing::Close) => State::Close,

@@ -23,6 +23,21 @@ pub(super) struct Start {
     pub(super) acknowledgement: u32,
     /// The place was lost before, and these bytes only look like a start.
     pub(super) guessed: bool,
+    /// Its sender has received more than an interim response since the last bytes that were seen of it.
+    pub(super) answered: bool,
+    /// Nothing is missing between these and those.
+    pub(super) follows: bool,
+}
+
+/// How much of a head was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it, in one part of the stream.
+    AtOnce,
+    /// All of it, in several parts.
+    InParts,
+    /// Not its end.
+    Cut,
 }
 
 /// Who is told.
@@ -31,8 +46,8 @@ pub(super) trait Sink {
     fn is_server(&self) -> bool;
     /// A PROXY header, before all messages, and whom it names.
     fn proxied(&mut self, client: Option<Endpoint>);
-    /// A head, cut if `truncated`. Answers how the body is framed; `None` when this is no head.
-    fn head(&mut self, bytes: &[u8], start: &Start, truncated: bool) -> Option<Framing>;
+    /// A head. Answers how the body is framed; `None` when this is no head.
+    fn head(&mut self, bytes: &[u8], start: &Start, extent: Extent) -> Option<Framing>;
     /// So many bytes of the current message, the last of them at `time_ns`.
     fn bytes(&mut self, count: u64, time_ns: u64);
     /// The current message is over.
@@ -65,6 +80,8 @@ pub(super) struct Messages {
     is_http: bool,
     /// Whether it was told that this is not HTTP/1.
     is_foreign: bool,
+    /// Where the last part ended, and what its sender had received.
+    last: Option<(u32, u32)>,
 }
 
 #[derive(Debug, Default)]
@@ -127,6 +144,13 @@ impl Messages {
 
     /// The next part of the stream.
     pub(super) fn part(&mut self, part: &Part<'_>, sink: &mut impl Sink) {
+        self.read(part, sink);
+        if part.covered > 0 {
+            self.last = Some((part.sequence.wrapping_add(part.covered), part.acknowledgement));
+        }
+    }
+
+    fn read(&mut self, part: &Part<'_>, sink: &mut impl Sink) {
         match (part.handover, &self.state) {
             (Some(Handover::Body(left)), State::Length(_)) => self.state = State::Length(left),
             (Some(Handover::Chunked(state)), State::Chunked(_)) => self.state = State::Chunked(state),

@@ -42,7 +42,8 @@ impl Messages {
             Proxy::Partial if captured.len() == rest => {
                 if before == 0 {
                     let sequence = part.sequence.wrapping_add(at as u32);
-                    partial.start = Start { time_ns: part.time_ns, sequence, acknowledgement: part.acknowledgement, guessed: false };
+                    let Part { time_ns, acknowledgement, .. } = *part;
+                    partial.start = Start { time_ns, sequence, acknowledgement, ..Start::default() };
                     partial.bytes.extend_from_slice(captured);
                 }
                 rest
@@ -64,7 +65,7 @@ impl Messages {
         let Start { time_ns, sequence, acknowledgement, .. } = start;
         let covered = bytes.len() as u32;
         let part = Part { time_ns, sequence, acknowledgement, tcp_flags: 0, covered, captured: &bytes, proven: 0, handover: None };
-        self.part(&part, sink);
+        self.read(&part, sink);
     }
 
     /// After a head that does not tell how long its body is.
@@ -88,7 +89,9 @@ impl Messages {
             return 1;
         }
         let sequence = part.sequence.wrapping_add(at as u32);
-        let start = Start { time_ns: part.time_ns, sequence, acknowledgement: part.acknowledgement, guessed: lost };
+        let Part { time_ns, acknowledgement, .. } = *part;
+        let (answered, follows) = self.since_last(part);
+        let start = Start { time_ns, sequence, acknowledgement, guessed: lost, answered, follows };
         if (!lost || at == 0) && !is_version(captured) && sink.headless(&start) {
             self.is_http = true;
             self.state = State::Close;
@@ -109,6 +112,13 @@ impl Messages {
             self.give_up(sink);
         }
         rest
+    }
+
+    /// Whether the sender received more than an interim response since the part before, and whether this one follows it.
+    fn since_last(&self, part: &Part<'_>) -> (bool, bool) {
+        const CONTINUE: i32 = "HTTP/1.1 100 Continue\r\n\r\n".len() as i32;
+        let Some((end, received)) = self.last else { return (false, false) };
+        (part.acknowledgement.wrapping_sub(received) as i32 > CONTINUE, end == part.sequence)
     }
 
     /// What stands at a boundary is no message.
