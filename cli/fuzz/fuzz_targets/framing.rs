@@ -9,7 +9,7 @@ use std::mem::take;
 
 use ehl::http::counts::Counts;
 use ehl::http::exchange::Exchange;
-use ehl::http::head::Wanted;
+use ehl::http::head::{Version, Wanted};
 use ehl::http::redact::{Mode, Redactor};
 use ehl::http::tracker::Tracker;
 use ehl::stream::{Endpoint, Origin, Part, Segment};
@@ -31,7 +31,7 @@ fuzz_target!(|input: &[u8]| {
         let whole = told(tracker, &turns, *end, &|turn| vec![&turn.bytes]);
         let cut = told(tracker, &turns, *end, &|turn| turn.parts());
         // Once lost, only the start of a segment is looked at.
-        if whole.is_clean() || cut.is_clean() {
+        if whole.is_clean() && cut.is_clean() {
             assert_eq!(whole.rows, cut.rows);
         }
     });
@@ -66,8 +66,10 @@ struct Told {
 }
 
 impl Told {
+    /// A request of one line ends with the segment that has no more of it, and what follows nonsense is looked for by segments.
     fn is_clean(&self) -> bool {
-        self.lost == 0 && !self.rows.iter().any(|row| row.flags.contains(&"bad-chunk"))
+        let is_odd = |row: &Row| row.is_simple || ["bad-chunk", "bad-length", "bad-te"].iter().any(|flag| row.flags.contains(flag));
+        self.lost == 0 && !self.rows.iter().any(is_odd)
     }
 }
 
@@ -79,6 +81,7 @@ struct Row {
     request_bytes: Option<u64>,
     response_bytes: Option<u64>,
     flags: Vec<&'static str>,
+    is_simple: bool,
 }
 
 impl Row {
@@ -91,6 +94,7 @@ impl Row {
             request_bytes: exchange.request_bytes,
             response_bytes: exchange.response_bytes,
             flags: exchange.flags.names(),
+            is_simple: request.is_some_and(|head| head.version == Version::HTTP_0_9),
         }
     }
 }

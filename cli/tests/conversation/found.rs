@@ -275,6 +275,7 @@ fn a_request_of_http_0_9_gets_an_answer_without_a_head() {
     for page in ["<html>an old page</html>\r\n", "GET / of an old page, as it", "\x16\x03\x01 an old page, as it was"] {
         let page = &page[..26];
         Script::opened().client("GET /n/0\r\n").server(page).server_closes().client_closes().tells(&[told]);
+        Script::opened().client("GET /n/0\r\n").server("HT").server(&page[2..]).server_closes().client_closes().tells(&[told]);
         Script::opened()
             .client("GET /n")
             .client("/0\r")

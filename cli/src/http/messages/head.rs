@@ -55,6 +55,13 @@ impl Messages {
                     self.head(&line, &start, if before == 0 { Extent::AtOnce } else { Extent::InParts }, part.time_ns, sink);
                     return newline + 1 - before;
                 }
+                // It looked like a status line for a while.
+                Kind::Other if sink.headless(&start) => {
+                    self.is_http = true;
+                    self.state = State::Close;
+                    sink.bytes(before as u64, start.time_ns);
+                    return 0;
+                }
                 Kind::Other if start.guessed => {
                     self.state = State::Resync;
                     if !self.is_http {

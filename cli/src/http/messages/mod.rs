@@ -238,6 +238,10 @@ impl Messages {
         self.settle(sink);
         match std::mem::replace(&mut self.state, State::Resync) {
             State::Boundary | State::Resync | State::Proxy(_) | State::Doubt | State::Foreign => {}
+            State::Head(Partial { start, bytes, has_line: false }) if sink.headless(&start) => {
+                sink.bytes(bytes.len() as u64, start.time_ns);
+                sink.end(if aborted { Flags::ABORTED } else { Flags::default() });
+            }
             State::Head(_) => sink.undecodable(),
             State::Close | State::Tunnel if !aborted => sink.end(Flags::default()),
             State::Close | State::Tunnel | State::Length(_) | State::Chunked(_) => sink.end(Flags::ABORTED),
