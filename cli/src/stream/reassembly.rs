@@ -248,13 +248,12 @@ impl Held {
     fn extend(&mut self, part: &Part<'_>) -> bool {
         let is_plain = |captured: &[u8], proven, handover: Option<Handover>| captured.is_empty() && proven == 0 && handover.is_none();
         let follows = self.sequence.wrapping_add(self.covered) == part.sequence;
-        let extends =
-            follows && is_plain(&self.captured, self.proven, self.handover) && is_plain(part.captured, part.proven, part.handover);
-        if extends {
-            self.covered += part.covered;
-            self.time_ns = part.time_ns;
-        }
-        extends
+        let both = is_plain(&self.captured, self.proven, self.handover) && is_plain(part.captured, part.proven, part.handover);
+        let covered = self.covered.checked_add(part.covered);
+        let Some(covered) = covered.filter(|_| follows && both) else { return false };
+        self.covered = covered;
+        self.time_ns = part.time_ns;
+        true
     }
 
     fn part(&self) -> Part<'_> {
