@@ -14,7 +14,7 @@ use serde_json::Value;
 use support::capture::{Capture, binary, ehl_here};
 use support::heads::{answer, asked, get};
 use support::outcome::Outcome;
-use support::pcap::{file, pcap};
+use support::pcap::{file, pcap, with_drops};
 use support::segment::{Conversation, Segment, Shape};
 use tempfile::TempDir;
 
@@ -183,6 +183,14 @@ fn a_file_without_http_says_what_there_was() {
     let outcome = read(saved.path(), &[]).exited(0);
     assert!(outcome.stderr.contains("2 packets are of a link type that ehl does not read (127)"), "{outcome}");
     assert_eq!(outcome.accounting("undecodable"), 2);
+}
+
+#[test]
+fn packets_that_the_capture_dropped_are_lost() {
+    let saved = Saved::new(&with_drops(3));
+    let outcome = read(saved.path(), &["--fail-on-loss"]).exited(5);
+    assert_eq!((outcome.accounting("lost"), outcome.accounting("events")), (3, 3));
+    assert!(outcome.stderr.contains("3 packets were dropped when"), "{outcome}");
 }
 
 #[test]

@@ -32,3 +32,20 @@ pub(crate) fn timed(link_type: u32, snap_len: u32, packets: impl IntoIterator<It
     }
     file
 }
+
+/// A pcapng file of one interface, without packets, of which the capturing program dropped so many.
+pub(crate) fn with_drops(drops: u64) -> Vec<u8> {
+    const SECTION: u32 = 0x0a0d_0d0a;
+    const INTERFACE: u32 = 1;
+    const STATISTICS: u32 = 5;
+    // `isb_ifdrop`, eight bytes long.
+    const DROPPED: u32 = 8 << 16 | 5;
+    let [low, high] = [drops as u32, (drops >> 32) as u32];
+    let section = block(SECTION, &[0x1a2b_3c4d, 1, u32::MAX, u32::MAX]);
+    [section, block(INTERFACE, &[1, 0]), block(STATISTICS, &[0, 0, 0, DROPPED, low, high, 0])].concat()
+}
+
+fn block(kind: u32, words: &[u32]) -> Vec<u8> {
+    let len = 12 + 4 * u32::try_from(words.len()).expect("a block is small");
+    [&[kind, len], words, &[len]].concat().iter().flat_map(|word| word.to_le_bytes()).collect()
+}
