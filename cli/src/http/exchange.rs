@@ -139,3 +139,30 @@ impl BitOrAssign for Flags {
         self.0 |= other.0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_run_backwards_are_unknown() {
+        let end = Endpoint { address: [0; 16], port: 80 };
+        let exchange = Exchange {
+            client: end,
+            proxied: None,
+            server: end,
+            origin: Origin::Unknown,
+            request: None,
+            response: None,
+            request_first_ns: Some(20),
+            response_first_ns: Some(10),
+            response_last_ns: Some(19),
+            request_bytes: None,
+            response_bytes: None,
+            flags: Flags::default(),
+        };
+        assert_eq!((exchange.response_time_ns(), exchange.duration_ns()), (None, None));
+        let later = Exchange { response_first_ns: Some(25), response_last_ns: Some(30), ..exchange };
+        assert_eq!((later.response_time_ns(), later.duration_ns()), (Some(5), Some(10)));
+    }
+}
