@@ -3,6 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::IsTerminal as _;
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -28,21 +29,12 @@ impl Watch {
         let mut interfaces = args.interfaces.iter().map(|name| interface(name)).collect::<Result<Vec<_>, _>>()?;
         interfaces.sort_by_key(|(_, index)| *index);
         interfaces.dedup();
-        let settings = Settings {
-            interfaces,
-            ports: args.ports.iter().map(|range| range.0.clone()).collect(),
-            networks: args.nets.iter().map(|net| (net.0.network(), net.0.prefix_len())).collect(),
-            ring_bytes: args.ring_size.0,
-            measure: args.probe_cost,
-        };
+        let settings =
+            Settings { interfaces, ports: ports(args), networks: networks(args), ring_bytes: args.ring_size.0, measure: args.probe_cost };
         if settings.networks.len() > MAX_NETWORKS {
             return Err(Usage(format!("--net was given {} times; at most {MAX_NETWORKS} networks are watched", settings.networks.len())));
         }
-        Ok(Self {
-            settings,
-            run_time: args.run_time.as_ref().map_or(RUN_TIME, |time| time.0),
-            count: args.count.map(|rows| rows.0.get() as u64),
-        })
+        Ok(Self { settings, run_time: args.run_time.as_ref().map_or(RUN_TIME, |time| time.0), count: count(args) })
     }
 
     /// Watched interfaces that are not there any more, by name.
@@ -62,6 +54,21 @@ impl Watch {
             (!networks.is_empty()).then(|| format!("net {}", join(networks.iter().map(|(ip, prefix)| format!("{ip}/{prefix}")))));
         [Some(interfaces), ports, networks].into_iter().flatten().collect()
     }
+}
+
+/// Ports of either end to look at; all when empty.
+pub(super) fn ports(args: &args::Watch) -> Vec<RangeInclusive<u16>> {
+    args.ports.iter().map(|range| range.0.clone()).collect()
+}
+
+/// Networks of either end to look at, by address and prefix length; all when empty.
+pub(super) fn networks(args: &args::Watch) -> Vec<(IpAddr, u8)> {
+    args.nets.iter().map(|net| (net.0.network(), net.0.prefix_len())).collect()
+}
+
+/// How many exchanges are kept at most (`--count`).
+pub(super) fn count(args: &args::Watch) -> Option<u64> {
+    args.count.map(|rows| rows.0.get() as u64)
 }
 
 /// How long to watch, if nothing is said.

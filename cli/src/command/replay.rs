@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use super::input::{Input, Stop};
 use super::job::{self, Session};
 use super::live::unix_ns;
+use super::plan;
 use super::signals::Signals;
 use crate::args;
 use crate::http::selection::Selection;
@@ -33,12 +34,9 @@ impl Recording {
     pub(super) fn new(path: &Path, args: &args::Watch) -> Self {
         Self {
             path: path.to_owned(),
-            watched: Watched {
-                ports: args.ports.iter().map(|range| range.0.clone()).collect(),
-                networks: args.nets.iter().map(|net| (net.0.network(), net.0.prefix_len())).collect(),
-            },
+            watched: Watched { ports: plan::ports(args), networks: plan::networks(args) },
             limit: args.run_time.as_ref().map(|time| time.0),
-            count: args.count.map(|rows| rows.0.get() as u64),
+            count: plan::count(args),
         }
     }
 

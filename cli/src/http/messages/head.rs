@@ -50,11 +50,7 @@ impl Messages {
             match kind {
                 Kind::OfHead => partial.has_line = true,
                 Kind::Open => {}
-                Kind::Simple => {
-                    let line = bytes[..=newline].to_vec();
-                    self.head(&line, &start, if before == 0 { Extent::AtOnce } else { Extent::InParts }, part.time_ns, sink);
-                    return newline + 1 - before;
-                }
+                Kind::Simple => return self.complete(before, newline + 1, captured, part, sink),
                 // It looked like a status line for a while.
                 Kind::Other if sink.headless(&start) => {
                     self.is_http = true;
@@ -76,14 +72,7 @@ impl Messages {
             }
         }
         if let Some(end) = head_end(bytes, before.saturating_sub(3)) {
-            if before == 0 {
-                self.head(&captured[..end], &start, Extent::AtOnce, part.time_ns, sink);
-            } else {
-                let mut bytes = std::mem::take(&mut partial.bytes);
-                bytes.truncate(end);
-                self.head(&bytes, &start, Extent::InParts, part.time_ns, sink);
-            }
-            return end - before;
+            return self.complete(before, end, captured, part, sink);
         }
         if before == 0 {
             partial.bytes.extend_from_slice(captured);
@@ -100,6 +89,14 @@ impl Messages {
         }
         sink.lost_head();
         rest
+    }
+
+    /// The head's `end` bytes are here, `before` of them from earlier parts. Answers how many of this one they are.
+    fn complete(&mut self, before: usize, end: usize, captured: &[u8], part: &Part<'_>, sink: &mut impl Sink) -> usize {
+        let State::Head(Partial { start, bytes, .. }) = std::mem::take(&mut self.state) else { return end - before };
+        let (bytes, extent) = if before == 0 { (captured, Extent::AtOnce) } else { (&bytes[..], Extent::InParts) };
+        self.head(&bytes[..end], &start, extent, part.time_ns, sink);
+        end - before
     }
 
     fn head(&mut self, bytes: &[u8], start: &Start, extent: Extent, time_ns: u64, sink: &mut impl Sink) {

@@ -211,10 +211,9 @@ impl Messages {
         if missing == 0 {
             // Another connection on the same ports.
             sink.proxied(None);
+            return self.lose(sink);
         }
         match &mut self.state {
-            // Another connection.
-            _ if missing == 0 => self.lose(sink),
             // Body, whatever it is: nothing is told of it but its length.
             State::Length(left) if missing < *left => {
                 *left -= missing;

@@ -81,6 +81,7 @@ impl Messages {
     /// At a boundary, or waiting for one. `at` is the place in the part: only its start is trusted to be one when lost.
     pub(super) fn find_start(&mut self, captured: &[u8], rest: usize, at: usize, part: &Part<'_>, sink: &mut impl Sink) -> usize {
         let lost = matches!(self.state, State::Resync);
+        let is_trusted = !lost || at == 0;
         if captured.is_empty() {
             self.lose(sink);
             return rest;
@@ -92,20 +93,20 @@ impl Messages {
         let Part { time_ns, acknowledgement, .. } = *part;
         let (answered, follows) = self.since_last(part);
         let start = Start { time_ns, sequence, acknowledgement, guessed: lost, answered, follows };
-        if (!lost || at == 0) && !is_version(captured) && sink.headless(&start) {
+        if is_trusted && !is_version(captured) && sink.headless(&start) {
             self.is_http = true;
             self.state = State::Close;
             return 0;
         }
         let starts = if sink.is_server() { is_version(captured) } else { may_start(captured) };
-        if (!lost || at == 0) && starts {
+        if is_trusted && starts {
             self.state = State::Head(Partial { start, bytes: Vec::new(), has_line: false });
             return 0;
         }
-        if !self.is_http && (!lost || at == 0) && is_tls(captured) {
+        if !self.is_http && is_trusted && is_tls(captured) {
             self.foreign(Protocol::Tls, sink);
             self.state = State::Foreign;
-        } else if !self.is_http && (!lost || at == 0) && captured.starts_with(HTTP2_PREFACE) {
+        } else if !self.is_http && is_trusted && captured.starts_with(HTTP2_PREFACE) {
             self.foreign(Protocol::Http2, sink);
             self.state = State::Foreign;
         } else if !lost {
