@@ -5,6 +5,7 @@
 //! - [`connection`]: the kernel's memory of one TCP connection.
 //! - [`packet`]: from the network layer to a TCP segment.
 //! - [`head`], [`chunked`]: where an HTTP/1 head and a chunked body end.
+//! - [`frame`]: the header of an HTTP/2 frame.
 //! - [`walk`]: which bytes of a segment go up to user space, and which are proven body.
 //!
 //! `no_std`, no dependencies, no allocation, no panics: the verifier has to accept all of it. Everything is tested on
@@ -19,6 +20,7 @@
 pub mod chunked;
 pub mod connection;
 pub mod counter;
+pub mod frame;
 pub mod head;
 pub mod packet;
 pub mod record;
