@@ -87,6 +87,11 @@ impl Auth {
         }
     }
 
+    /// Whether no other field could say more.
+    pub fn is_strongest(self) -> bool {
+        self.rank() == Self::Other.rank()
+    }
+
     fn strengthen(&mut self, auth: Self) {
         if auth.rank() > self.rank() {
             *self = auth;

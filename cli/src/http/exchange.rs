@@ -7,6 +7,16 @@ use super::forwarded::Client;
 use super::head::Head;
 use crate::stream::{Endpoint, Origin};
 
+/// The ends of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    pub(super) client: Endpoint,
+    /// By the PROXY protocol.
+    pub(super) proxied: Option<Endpoint>,
+    pub(super) server: Endpoint,
+    pub(super) origin: Origin,
+}
+
 /// One exchange, or the half of it that was seen. Times are nanoseconds since 1970.
 #[derive(Debug)]
 pub struct Exchange {
@@ -32,11 +42,33 @@ pub struct Exchange {
     pub request_bytes: Option<u64>,
     /// Head and body of the final response above TCP, in bytes.
     pub response_bytes: Option<u64>,
+    /// Its stream in the connection, with HTTP/2.
+    pub stream_id: Option<u32>,
     /// What is odd about it.
     pub flags: Flags,
 }
 
 impl Exchange {
+    /// Nothing is known yet but who.
+    pub(super) fn between(ends: &Ends) -> Self {
+        let Ends { client, proxied, server, origin } = *ends;
+        Self {
+            client,
+            proxied,
+            server,
+            origin,
+            request: None,
+            response: None,
+            request_first_ns: None,
+            response_first_ns: None,
+            response_last_ns: None,
+            request_bytes: None,
+            response_bytes: None,
+            stream_id: None,
+            flags: Flags::default(),
+        }
+    }
+
     /// When it began: the earliest byte that was seen of it.
     pub fn time_ns(&self) -> u64 {
         self.request_first_ns.or(self.response_first_ns).unwrap_or(0)
@@ -66,7 +98,7 @@ impl Exchange {
 
 /// What is odd about an exchange, as a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flags(u16);
+pub struct Flags(u32);
 
 impl Flags {
     /// A head was longer than what is followed or captured: fields may be missing.
@@ -89,13 +121,22 @@ impl Flags {
     pub const ABORTED: Self = Self(1 << 8);
     /// A chunked body that is none.
     pub const BAD_CHUNK: Self = Self(1 << 9);
-
     /// A request of HTTP/1.1 without Host, or with several (RFC 9112 section 3.2).
     pub const BAD_HOST: Self = Self(1 << 10);
     /// Transfer-Encoding where it may not be, or in a form that two readers may read differently (RFC 9112 section 6.1).
     pub const BAD_TE: Self = Self(1 << 11);
+    /// Its stream was reset before it was complete, or for an error after that (RFC 9113 section 6.4).
+    pub const RST: Self = Self(1 << 12);
+    /// The server said that it did not and will not process it (RFC 9113 section 6.8).
+    pub const GOAWAY: Self = Self(1 << 13);
+    /// The server promised it and answered unasked (RFC 9113 section 8.4).
+    pub const PUSH: Self = Self(1 << 14);
+    /// Fields refer to entries of the dynamic table that are not known, because they were sent before the capture or lost.
+    pub const UNKNOWN_FIELDS: Self = Self(1 << 15);
+    /// A head, or its trailers, could not be decoded.
+    pub const UNDECODED: Self = Self(1 << 16);
 
-    const NAMES: [(Self, &'static str); 12] = [
+    const NAMES: [(Self, &'static str); 17] = [
         (Self::TRUNCATED, "truncated"),
         (Self::OPEN, "open"),
         (Self::GAP, "gap"),
@@ -108,6 +149,11 @@ impl Flags {
         (Self::BAD_CHUNK, "bad-chunk"),
         (Self::BAD_HOST, "bad-host"),
         (Self::BAD_TE, "bad-te"),
+        (Self::RST, "rst"),
+        (Self::GOAWAY, "goaway"),
+        (Self::PUSH, "push"),
+        (Self::UNKNOWN_FIELDS, "unknown-fields"),
+        (Self::UNDECODED, "undecoded"),
     ];
 
     /// Whether all of `other` are in the set.
@@ -147,20 +193,9 @@ mod tests {
     #[test]
     fn times_that_run_backwards_are_unknown() {
         let end = Endpoint { address: [0; 16], port: 80 };
-        let exchange = Exchange {
-            client: end,
-            proxied: None,
-            server: end,
-            origin: Origin::Unknown,
-            request: None,
-            response: None,
-            request_first_ns: Some(20),
-            response_first_ns: Some(10),
-            response_last_ns: Some(19),
-            request_bytes: None,
-            response_bytes: None,
-            flags: Flags::default(),
-        };
+        let ends = Ends { client: end, proxied: None, server: end, origin: Origin::Unknown };
+        let exchange =
+            Exchange { request_first_ns: Some(20), response_first_ns: Some(10), response_last_ns: Some(19), ..Exchange::between(&ends) };
         assert_eq!((exchange.response_time_ns(), exchange.duration_ns()), (None, None));
         let later = Exchange { response_first_ns: Some(25), response_last_ns: Some(30), ..exchange };
         assert_eq!((later.response_time_ns(), later.duration_ns()), (Some(5), Some(10)));

@@ -4,8 +4,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::exchange::Flags;
-use super::raw::{Field, Raw};
+use super::sent::{Field, Sent};
 
 /// What a request's fields say of its client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,12 +21,12 @@ pub(super) enum Client {
 impl Client {
     /// From the leftmost element of the field that takes precedence. Several lines of a field are one list (RFC 9110 section
     /// 5.3), and its empty elements do not count (section 5.6.1).
-    pub(super) fn of(head: &Raw<'_>) -> Self {
-        if head.flags.has(Flags::TRUNCATED) {
+    pub(super) fn of(head: &Sent<'_>) -> Self {
+        if !head.is_whole {
             // The field that takes precedence may be missing, or cut within an address.
             return Self::Unknown;
         }
-        let first = |name: &str| lines(&head.fields, name).find_map(|value| elements(value).find(|element| !element.is_empty()));
+        let first = |name: &str| lines(head.fields, name).find_map(|value| elements(value).find(|element| !element.is_empty()));
         let address = match (first("forwarded"), first("x-forwarded-for")) {
             (Some(element), _) => forwarded_for(element),
             (None, Some(element)) => node(element),
@@ -38,7 +37,7 @@ impl Client {
 }
 
 fn lines<'a>(fields: &[Field<'a>], name: &str) -> impl Iterator<Item = &'a [u8]> {
-    fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name.as_bytes())).map(|field| field.value)
+    fields.iter().filter(move |field| field.is(name)).map(|field| field.value)
 }
 
 fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -109,13 +108,14 @@ fn is_port(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::exchange::Flags;
     use super::super::raw;
     use super::*;
 
     /// `src`: not said; `null`: unknown; else the address.
     fn client(fields: &str) -> String {
         let head = format!("GET / HTTP/1.1\r\n{fields}\r\n\r\n");
-        match Client::of(&raw::parse(head.as_bytes()).expect("a head")) {
+        match Client::of(&raw::parse(head.as_bytes()).expect("a head").sent()) {
             Client::Unsaid => "src".to_owned(),
             Client::Unknown => "null".to_owned(),
             Client::Address(address) => address.to_string(),
@@ -256,9 +256,9 @@ mod tests {
     #[test]
     fn what_a_cut_head_says_is_not_known() {
         let mut head = raw::parse(b"GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1\r\n").expect("the start of a head");
-        assert_eq!(Client::of(&head), Client::Address([192, 0, 2, 1].into()));
+        assert_eq!(Client::of(&head.sent()), Client::Address([192, 0, 2, 1].into()));
         head.flags |= Flags::TRUNCATED;
-        assert_eq!(Client::of(&head), Client::Unknown);
+        assert_eq!(Client::of(&head.sent()), Client::Unknown);
     }
 
     #[test]

@@ -2,10 +2,9 @@
 
 use super::api_version::{ApiVersion, Source};
 use super::auth::Auth;
-use super::first_line::Line;
 use super::forwarded::Client;
-use super::raw::{Field, Raw};
 use super::redact::{Redactor, authority_len};
+use super::sent::{Field, Line, Sent};
 
 /// Which half of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,7 +28,7 @@ impl Direction {
 /// A version of HTTP (RFC 9110 section 2.5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Version {
-    /// 0 or 1.
+    /// 0 to 2.
     pub major: u8,
     /// 0 to 9.
     pub minor: u8,
@@ -42,12 +41,15 @@ impl Version {
     pub const UNKNOWN: Self = Self { major: 0, minor: 0 };
     /// Without persistent connections and transfer codings.
     pub const HTTP_1_0: Self = Self { major: 1, minor: 0 };
+    /// In frames, without a minor version.
+    pub const HTTP_2: Self = Self { major: 2, minor: 0 };
 
     /// As in output; `None` when it is not known.
     pub fn as_str(self) -> Option<&'static str> {
         const MINORS: [&str; 10] = ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.9"];
         match self {
             Self::HTTP_0_9 => Some("0.9"),
+            Self::HTTP_2 => Some("2"),
             Self { major: 1, minor } => MINORS.get(usize::from(minor)).copied(),
             _ => None,
         }
@@ -79,8 +81,12 @@ pub struct Head {
     content_type: Option<Text>,
     request_id: Option<Text>,
     api_version: Option<(Text, Source)>,
-    /// Kind of credentials, of a request.
-    pub auth: Auth,
+    /// Its credentials, of a request, by what was seen of it.
+    auth: Auth,
+    /// All its fields were seen.
+    is_whole: bool,
+    /// Status of the call, of a response: it may stand in the trailers.
+    grpc_status: Option<u16>,
     /// Who it is from, by its fields, of a request.
     pub(super) client: Client,
     columns: Vec<Option<Text>>,
@@ -120,23 +126,21 @@ const REQUEST_IDS: [&str; 7] =
 
 impl Head {
     /// Keeps what is wanted of a head.
-    pub(super) fn new(raw: &Raw<'_>, wanted: &Wanted, redactor: &Redactor) -> Self {
-        let mut head = Self { text: Vec::with_capacity(256), version: raw.version, ..Self::default() };
+    pub(super) fn new(sent: &Sent<'_>, wanted: &Wanted, redactor: &Redactor) -> Self {
+        let Sent { line, version, fields, is_whole } = *sent;
+        let mut head = Self { text: Vec::with_capacity(256), version, is_whole, ..Self::default() };
         let mut version = ApiVersion::default();
-        let direction = match raw.line {
-            Line::Request { method, target } => {
-                head.request_line(method, target, redactor);
-                version.observe_target(target);
-                head.auth.observe_target(target);
-                head.client = Client::of(raw);
-                Direction::Request
+        let direction = line.direction();
+        match line {
+            Line::Request { method, target, authority } => {
+                head.request_line(method, target, authority, redactor);
+                version.observe_target(target.unwrap_or_default());
+                head.auth.observe_target(target.unwrap_or_default());
+                head.client = Client::of(sent);
             }
-            Line::Response { status } => {
-                head.status = Some(status);
-                Direction::Response
-            }
-        };
-        for field in &raw.fields {
+            Line::Response { status } => head.status = status,
+        }
+        for field in fields {
             head.field(field, direction, redactor);
             version.observe(field.name, field.value);
         }
@@ -146,31 +150,51 @@ impl Head {
             });
             head.api_version = Some((text, source));
         }
-        head.keep_columns(raw, direction, wanted, redactor);
-        if wanted.all {
-            head.elements = raw.fields.iter().map(|field| head.store(field, redactor)).collect();
-        }
+        head.columns = wanted.columns.iter().map(|(half, name)| head.column_of(fields, direction, *half, name, redactor)).collect();
+        head.keep_elements(fields, wanted, redactor);
         head
     }
 
-    /// RFC 9112 section 3.2: origin-form, absolute-form (whose authority counts instead of Host), authority-form, `*`.
-    fn request_line(&mut self, method: &[u8], target: &[u8], redactor: &Redactor) {
-        self.method = Some(self.push(|text| {
-            redactor.token(method, text);
-        }));
-        let (authority, path) = split_target(target);
-        if let Some(authority) = authority {
-            self.host = Some(self.push(|text| {
-                redactor.authority(authority, text);
-            }));
+    #[expect(dead_code, reason = "for HTTP/2")]
+    /// Adds the trailer fields of the same message (RFC 9110 section 6.5).
+    pub(super) fn trailers(&mut self, fields: &[Field<'_>], direction: Direction, wanted: &Wanted, redactor: &Redactor) {
+        for field in fields {
+            self.observe_grpc_status(field);
         }
-        self.path = Some(self.push(|text| {
-            redactor.target(path, text);
-        }));
+        for (column, (half, name)) in wanted.columns.iter().enumerate() {
+            if self.columns.get(column).is_some_and(Option::is_none) {
+                self.columns[column] = self.column_of(fields, direction, *half, name, redactor);
+            }
+        }
+        self.keep_elements(fields, wanted, redactor);
+    }
+
+    /// RFC 9112 section 3.2: origin-form, absolute-form (whose authority counts instead of Host), authority-form, `*`. RFC 9113
+    /// section 8.3.1: `:authority` counts instead of Host too.
+    fn request_line(&mut self, method: Option<&[u8]>, target: Option<&[u8]>, authority: Option<&[u8]>, redactor: &Redactor) {
+        self.method = method.map(|method| {
+            self.push(|text| {
+                redactor.token(method, text);
+            })
+        });
+        let (in_target, path) = target.map_or((None, None), |target| {
+            let (authority, path) = split_target(target);
+            (authority, Some(path))
+        });
+        self.host = in_target.or(authority).map(|authority| {
+            self.push(|text| {
+                redactor.authority(authority, text);
+            })
+        });
+        self.path = path.map(|path| {
+            self.push(|text| {
+                redactor.target(path, text);
+            })
+        });
     }
 
     fn field(&mut self, field: &Field<'_>, direction: Direction, redactor: &Redactor) {
-        let is = |name: &str| field.name.eq_ignore_ascii_case(name.as_bytes());
+        let is = |name: &str| field.is(name);
         let request = direction == Direction::Request;
         if request {
             self.auth.observe(field.name, field.value);
@@ -183,6 +207,7 @@ impl Head {
             }
             10 if request && self.user_agent.is_none() && is("user-agent") => self.user_agent = Some(self.value(field, redactor)),
             12 if self.content_type.is_none() && is("content-type") => self.content_type = Some(self.value(field, redactor)),
+            11 if !request => self.observe_grpc_status(field),
             10..=16 if self.request_id.is_none() && REQUEST_IDS.iter().any(|name| is(name)) => {
                 self.request_id = Some(self.value(field, redactor));
             }
@@ -190,14 +215,33 @@ impl Head {
         }
     }
 
-    fn keep_columns(&mut self, raw: &Raw<'_>, direction: Direction, wanted: &Wanted, redactor: &Redactor) {
-        for (half, name) in &wanted.columns {
-            let found = match half {
-                Some(half) if *half != direction => None,
-                _ => raw.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name.as_bytes())),
-            };
-            let text = found.map(|field| self.value(field, redactor));
-            self.columns.push(text);
+    /// A decimal number (gRPC over HTTP2, Responses). What is none says nothing.
+    fn observe_grpc_status(&mut self, field: &Field<'_>) {
+        if field.is("grpc-status") {
+            self.grpc_status = std::str::from_utf8(field.value).ok().and_then(|value| value.parse().ok());
+        }
+    }
+
+    fn column_of(
+        &mut self,
+        fields: &[Field<'_>],
+        direction: Direction,
+        half: Option<Direction>,
+        name: &str,
+        redactor: &Redactor,
+    ) -> Option<Text> {
+        let is_wanted = half.is_none_or(|half| half == direction);
+        let field = fields.iter().find(|field| is_wanted && field.is(name))?;
+        Some(self.value(field, redactor))
+    }
+
+    fn keep_elements(&mut self, fields: &[Field<'_>], wanted: &Wanted, redactor: &Redactor) {
+        if wanted.all {
+            self.elements.reserve_exact(fields.len());
+            for field in fields {
+                let stored = self.store(field, redactor);
+                self.elements.push(stored);
+            }
         }
     }
 
@@ -236,6 +280,16 @@ impl Head {
     /// Method of a request.
     pub fn method(&self) -> Option<&[u8]> {
         self.text(self.method)
+    }
+
+    /// Kind of credentials of a request; `None` when fields that were not seen may say more.
+    pub fn auth(&self) -> Option<Auth> {
+        (self.is_whole || self.auth.is_strongest()).then_some(self.auth)
+    }
+
+    /// Status of a gRPC call: 0 to 16, if it is one that is registered.
+    pub fn grpc_status(&self) -> Option<u16> {
+        self.grpc_status
     }
 
     /// Path and query of a request.

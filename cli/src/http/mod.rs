@@ -21,5 +21,6 @@ mod proxy;
 mod raw;
 pub mod redact;
 pub mod selection;
+mod sent;
 mod side;
 pub mod tracker;

@@ -9,24 +9,13 @@
 
 use std::collections::VecDeque;
 
-use super::exchange::{Exchange, Flags};
+use super::exchange::{Ends, Exchange, Flags};
 use super::framing::Method;
 use super::head::{Head, Version};
 use super::messages::Start;
-use crate::stream::{Endpoint, Origin};
 
 /// Requests of one connection that wait for their response.
 const MAX_WAITING: usize = 256;
-
-/// The ends of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ends {
-    pub(super) client: Endpoint,
-    /// By the PROXY protocol.
-    pub(super) proxied: Option<Endpoint>,
-    pub(super) server: Endpoint,
-    pub(super) origin: Origin,
-}
 
 /// The exchanges of one connection that are not complete.
 #[derive(Debug)]
@@ -314,20 +303,7 @@ impl Pairing {
 
 impl Waiting {
     fn new(ends: Ends, method: Method, start: Start, flags: Flags) -> Self {
-        let exchange = Box::new(Exchange {
-            client: ends.client,
-            proxied: ends.proxied,
-            server: ends.server,
-            origin: ends.origin,
-            request: None,
-            response: None,
-            request_first_ns: None,
-            response_first_ns: None,
-            response_last_ns: None,
-            request_bytes: None,
-            response_bytes: None,
-            flags,
-        });
+        let exchange = Box::new(Exchange { flags, ..Exchange::between(&ends) });
         Self {
             exchange,
             method,

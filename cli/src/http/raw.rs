@@ -1,4 +1,4 @@
-//! A head as it stands on the wire: first line and fields, still with their secrets. Stays inside `http`.
+//! A head of HTTP/1 as it stands on the wire: first line and fields.
 //!
 //! httparse reads what a strict server accepts. What it refuses (control characters, folding, spaces before the colon) a
 //! lenient reader takes apart line by line: an observer logs what a server would reject.
@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::exchange::Flags;
 use super::first_line::{self, First, Line};
 use super::head::Version;
+use super::sent::{self, Field, Sent};
 
 /// Fields that httparse takes; more of them are the lenient reader's.
 const STRICT_FIELDS: usize = 64;
@@ -26,11 +27,15 @@ pub(super) struct Raw<'a> {
     pub(super) flags: Flags,
 }
 
-/// A field line without the white space around the value; a folded value is one piece with its line ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Field<'a> {
-    pub(super) name: &'a [u8],
-    pub(super) value: &'a [u8],
+impl Raw<'_> {
+    /// The same for all versions of HTTP.
+    pub(super) fn sent(&self) -> Sent<'_> {
+        let line = match self.line {
+            Line::Request { method, target } => sent::Line::Request { method: Some(method), target: Some(target), authority: None },
+            Line::Response { status } => sent::Line::Response { status: Some(status) },
+        };
+        Sent { line, version: self.version, fields: &self.fields, is_whole: !self.flags.has(Flags::TRUNCATED) }
+    }
 }
 
 /// Takes a head apart; `None` when its first line is not one of HTTP/1. It need not be complete: what is there is used.

@@ -2,12 +2,12 @@
 
 use super::connection::{Outcome, Shared};
 use super::counts::Counts;
-use super::exchange::Flags;
+use super::exchange::{Ends, Flags};
 use super::first_line::Line;
 use super::framing::{self, Framing, Method};
 use super::head::{Direction, Head};
 use super::messages::{Extent, Protocol, Sink, Start};
-use super::pairing::{Ends, Pairing};
+use super::pairing::Pairing;
 use super::raw;
 use crate::stream::{Endpoint, Origin};
 
@@ -103,7 +103,7 @@ impl Sink for Side<'_> {
             self.outcome.counts.truncated += 1;
         }
         let flags = raw.flags;
-        let head = |raw: &raw::Raw<'_>| Head::new(raw, &self.shared.wanted, &self.shared.redactor);
+        let head = |raw: &raw::Raw<'_>| Head::new(&raw.sent(), &self.shared.wanted, &self.shared.redactor);
         match raw.line {
             Line::Request { method, .. } => {
                 let (framing, odd) = framing::request(&raw);
@@ -199,7 +199,7 @@ impl Doubtful {
     fn new(raw: &raw::Raw<'_>, len: usize, start: &Start, shared: &Shared) -> Option<Self> {
         let Line::Request { method, .. } = raw.line else { return None };
         let (framing, odd) = framing::request(raw);
-        let head = || Head::new(raw, &shared.wanted, &shared.redactor);
+        let head = || Head::new(&raw.sent(), &shared.wanted, &shared.redactor);
         let len = u32::try_from(len).ok().filter(|_| framing == Framing::Length(0))?;
         Some(Self { head: head(), method: Method::of(method), start: *start, len, flags: raw.flags | odd })
     }

@@ -159,7 +159,7 @@ impl Columns {
             number(*response_bytes),
             text(response.and_then(Head::content_type)),
             text(version.map(|(version, _)| version)),
-            text(request.map(|head| head.auth.as_str().as_bytes())),
+            text(request.and_then(Head::auth).map(|auth| auth.as_str().as_bytes())),
             text(request.and_then(Head::user_agent)),
             text(request.and_then(Head::request_id).or_else(|| response.and_then(Head::request_id))),
             Cell::Flags(&flag_names),
