@@ -17,6 +17,8 @@ mod joined_tests;
 #[cfg(test)]
 mod rfc_tests;
 #[cfg(test)]
+mod story_tests;
+#[cfg(test)]
 mod testing;
 
 pub(in crate::http) use decoder::Decoder;
