@@ -106,6 +106,7 @@ pub fn accounting_line(accounting: &Accounting) -> String {
         duplicates,
         truncated,
         undecodable,
+        unknown_fields,
         filtered,
         unpaired_requests,
         unpaired_responses,
@@ -117,7 +118,7 @@ pub fn accounting_line(accounting: &Accounting) -> String {
         untracked,
         out_of_step,
         fragments,
-        not_http: NotHttp { tls, http2, proxy, other },
+        not_http: NotHttp { tls, proxy, other },
         probe_cost,
     } = accounting;
     let mut line = counted(*rows, "row");
@@ -133,12 +134,12 @@ pub fn accounting_line(accounting: &Accounting) -> String {
         (unpaired_responses, "responses without request"),
         (duplicates, "duplicates"),
         (undecodable, "undecodable"),
+        (unknown_fields, "unknown fields of HTTP/2"),
         (evicted, "connections evicted"),
         (untracked, "segments untracked"),
         (out_of_step, "directions out of step"),
         (fragments, "fragments"),
         (tls, "segments of TLS"),
-        (http2, "segments of HTTP/2"),
         (proxy, "PROXY headers"),
         (other, "segments of something else"),
     ];
@@ -177,6 +178,7 @@ mod tests {
             duplicates: 4,
             truncated: 5,
             undecodable: 6,
+            unknown_fields: 13,
             filtered: 7,
             unpaired_requests: 8,
             unpaired_responses: 9,
@@ -188,13 +190,13 @@ mod tests {
             untracked: 17,
             out_of_step: 19,
             fragments: 20,
-            not_http: NotHttp { tls: 12, http2: 13, proxy: 14, other: 15 },
+            not_http: NotHttp { tls: 12, proxy: 14, other: 15 },
             probe_cost: Some(ProbeCost { run_count: 16, run_time_ns: 1_234_000 }),
         };
         let expected = "1 row from 1 exchange, 21 events, 3 lost, 10 rows beyond --max-rows, 7 filtered out, 5 truncated, \
                         8 requests without response, 9 responses without request, 4 duplicates, 6 undecodable, \
-                        11 connections evicted, 17 segments untracked, 19 directions out of step, 20 fragments, 12 segments of TLS, \
-                        13 segments of HTTP/2, 14 PROXY headers, 15 segments of something else; probe ran 16 times in 1.234ms";
+                        13 unknown fields of HTTP/2, 11 connections evicted, 17 segments untracked, 19 directions out of step, 20 fragments, 12 segments of TLS, \
+                        14 PROXY headers, 15 segments of something else; probe ran 16 times in 1.234ms";
         assert_eq!(accounting_line(&accounting), expected);
     }
 

@@ -178,7 +178,7 @@ fn what_is_no_capture_file_is_refused() {
 fn a_file_without_http_says_what_there_was() {
     let saved = Saved::new(&file(1, u32::MAX, []));
     let outcome = read(saved.path(), &[]).exited(0);
-    assert!(outcome.stderr.contains("no HTTP/1 exchange was seen") && outcome.stderr.contains("0 packets"), "{outcome}");
+    assert!(outcome.stderr.contains("no HTTP exchange was seen") && outcome.stderr.contains("0 packets"), "{outcome}");
     let saved = Saved::new(&file(127, u32::MAX, [vec![0; 60], vec![0; 60]]));
     let outcome = read(saved.path(), &[]).exited(0);
     assert!(outcome.stderr.contains("2 packets are of a link type that ehl does not read (127)"), "{outcome}");

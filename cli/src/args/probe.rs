@@ -7,7 +7,7 @@ use super::Invalid;
 /// A probe of this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProbeName {
-    /// Cleartext HTTP/1 heads, from an AF_PACKET socket filter.
+    /// Cleartext HTTP heads, from an AF_PACKET socket filter.
     SockHttp,
 }
 

@@ -122,15 +122,12 @@ fn tell(watch: &Watch, notes: Notes, summary: &Summary, counters: &Counters) {
 fn tell_nothing(watch: &Watch, notes: Notes, not_http: &NotHttp, counters: &Counters) {
     let attached = watch.describe().join("; ");
     let segments = counters.read().map_or(0, |counts| counts.of(Counter::Segments));
-    notes.note(format_args!("no HTTP/1 exchange was seen; {PROBE} watched {attached}, and saw {segments} TCP segments with payload"));
-    let NotHttp { tls, http2, proxy, other } = *not_http;
+    notes.note(format_args!("no HTTP exchange was seen; {PROBE} watched {attached}, and saw {segments} TCP segments with payload"));
+    let NotHttp { tls, proxy, other } = *not_http;
     if tls > 0 {
         notes.note(format_args!(
             "{tls} segments were TLS: {PROBE} cannot look inside; that takes ssl-uprobe, which this version does not have"
         ));
-    }
-    if http2 > 0 {
-        notes.note(format_args!("{http2} segments were HTTP/2, which this version does not decode"));
     }
     if proxy > 0 {
         notes.note(format_args!("{proxy} segments started with a PROXY protocol header"));
@@ -190,6 +187,7 @@ fn account(pipeline: &Pipeline<'_, Ring>, counters: &Counters, cost: Option<Cost
         duplicates: kernel.of(Counter::Duplicates),
         truncated: counts.truncated,
         undecodable: counts.undecodable + pipeline.found().undecodable as u64,
+        unknown_fields: counts.unknown_fields,
         filtered: pipeline.filtered(),
         unpaired_requests: counts.unpaired_requests,
         unpaired_responses: counts.unpaired_responses,

@@ -154,12 +154,7 @@ pub(super) fn terminal_width() -> Option<u16> {
     (size.ws_col > 0).then_some(size.ws_col)
 }
 
-/// What was on the watched ports that is not HTTP/1.
+/// What was on the watched ports that is not HTTP.
 pub(super) fn not_http(counts: &Counts) -> render::NotHttp {
-    render::NotHttp {
-        tls: counts.of(Counter::Tls),
-        http2: counts.of(Counter::Http2),
-        proxy: counts.of(Counter::Proxy),
-        other: counts.of(Counter::Other),
-    }
+    render::NotHttp { tls: counts.of(Counter::Tls), proxy: counts.of(Counter::Proxy), other: counts.of(Counter::Other) }
 }

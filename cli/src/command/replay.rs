@@ -116,6 +116,7 @@ fn account(pipeline: &mut Pipeline<'_, CaptureFile>) -> Accounting {
         duplicates: counts.duplicates,
         truncated: counts.truncated,
         undecodable: counts.undecodable + seen.undecodable + seen.unsupported_link,
+        unknown_fields: counts.unknown_fields,
         filtered: pipeline.filtered(),
         unpaired_requests: counts.unpaired_requests,
         unpaired_responses: counts.unpaired_responses,
@@ -127,7 +128,7 @@ fn account(pipeline: &mut Pipeline<'_, CaptureFile>) -> Accounting {
         untracked: 0,
         out_of_step: 0,
         fragments: seen.fragments,
-        not_http: NotHttp { tls: counts.tls, http2: counts.http2, proxy: 0, other: counts.other },
+        not_http: NotHttp { tls: counts.tls, proxy: 0, other: counts.other },
         probe_cost: None,
     }
 }
@@ -147,7 +148,7 @@ fn tell(name: &str, notes: Notes, summary: &Summary, seen: &Counters) {
     }
     if accounting.exchanges == 0 {
         notes.note(format_args!(
-            "no HTTP/1 exchange was seen in {name}: {} packets, {} TCP segments with payload",
+            "no HTTP exchange was seen in {name}: {} packets, {} TCP segments with payload",
             seen.packets, seen.segments
         ));
         tell_other_protocols(notes, &accounting.not_http);
@@ -155,12 +156,9 @@ fn tell(name: &str, notes: Notes, summary: &Summary, seen: &Counters) {
 }
 
 fn tell_other_protocols(notes: Notes, not_http: &NotHttp) {
-    let NotHttp { tls, http2, proxy: _, other } = *not_http;
+    let NotHttp { tls, proxy: _, other } = *not_http;
     if tls > 0 {
         notes.note(format_args!("{tls} streams were TLS, which no capture file shows in clear"));
-    }
-    if http2 > 0 {
-        notes.note(format_args!("{http2} streams were HTTP/2, which this version does not decode"));
     }
     if other > 0 {
         notes.note(format_args!("{other} streams were other than HTTP or TLS"));

@@ -6,6 +6,7 @@ use super::counts::Counts;
 use super::exchange::{Exchange, Flags};
 use super::first_line::is_version;
 use super::head::Wanted;
+use super::http2::{Begin, Http2, List};
 use super::messages::{Messages, Sink, Start, may_begin};
 use super::pairing::Pairing;
 use super::redact::Redactor;
@@ -26,6 +27,8 @@ pub(super) struct Outcome {
     pub(super) exchanges: Vec<Exchange>,
     /// What was counted so far.
     pub(super) counts: Counts,
+    /// The last header block of HTTP/2, to be used again.
+    pub(super) list: List,
 }
 
 /// One TCP connection.
@@ -39,6 +42,8 @@ pub(super) struct Connection {
     proxied: [Option<Endpoint>; 2],
     halves: [Half; 2],
     pairing: Pairing,
+    /// Frames instead of messages, in one direction or both.
+    http2: Option<Box<Http2>>,
     doubtful: Option<Box<Doubtful>>,
     /// The tracker has it among those that are over.
     pub(super) lingers: bool,
@@ -68,7 +73,17 @@ impl Connection {
         for half in &mut halves {
             half.messages.join();
         }
-        Self { ends, origin, client: None, proxied: [None; 2], halves, pairing: Pairing::joined(), doubtful: None, lingers: false }
+        Self {
+            ends,
+            origin,
+            client: None,
+            proxied: [None; 2],
+            halves,
+            pairing: Pairing::joined(),
+            http2: None,
+            doubtful: None,
+            lingers: false,
+        }
     }
 
     /// Takes a part sent by the end number `sender`.
@@ -84,7 +99,7 @@ impl Connection {
         if part.covered > 0 || part.handover.is_some() {
             let part = Part { proven: part.proven | self.inferred(sender, &part), ..part };
             let acknowledged = self.halves[1 - sender].acknowledged;
-            let body_left = self.halves[sender].messages.body_left();
+            let body_left = self.body_left(sender);
             self.deliver(sender, shared, outcome, |stream, deliver| {
                 stream.push(part, may_begin, body_left, deliver);
                 if let Some(acknowledged) = acknowledged {
@@ -143,13 +158,22 @@ impl Connection {
 
     /// Whether no exchange is under way.
     pub(super) fn is_idle(&self) -> bool {
-        self.pairing.is_idle()
+        self.pairing.is_idle() && self.http2.as_ref().is_none_or(|http2| http2.is_idle())
+    }
+
+    /// How many of the next bytes from `sender` are body for certain.
+    fn body_left(&self, sender: usize) -> u64 {
+        match &self.http2 {
+            Some(http2) if http2.reads(sender) => http2.body_left(sender),
+            _ => self.halves[sender].messages.body_left(),
+        }
     }
 
     /// Bytes kept for this connection's streams, heads and open exchanges.
     pub(super) fn buffered(&self) -> usize {
         let doubtful = self.doubtful.as_ref().map_or(0, |doubtful| doubtful.size());
         self.pairing.buffered()
+            + self.http2.as_ref().map_or(0, |http2| http2.size())
             + doubtful
             + self.halves.iter().map(|half| half.stream.held_bytes() + half.messages.buffered()).sum::<usize>()
     }
@@ -170,6 +194,9 @@ impl Connection {
     pub(super) fn finish(&mut self, shared: &Shared, outcome: &mut Outcome) {
         self.give_up_waiting(shared, outcome);
         self.pairing.finish(Flags::OPEN, &mut outcome.exchanges);
+        if let Some(http2) = &mut self.http2 {
+            http2.finish(Flags::OPEN, &mut outcome.exchanges);
+        }
     }
 
     /// SYN: from the client; SYN and ACK: from the server. A repeated one changes nothing.
@@ -189,6 +216,7 @@ impl Connection {
             self.halves[1 - sender].messages.join();
             self.proxied = [None; 2];
             self.doubtful = None;
+            self.http2 = None;
         }
         self.client = Some(if from_client { sender } else { 1 - sender });
         let half = &mut self.halves[sender];
@@ -215,16 +243,20 @@ impl Connection {
         let half = &mut self.halves[sender];
         half.over = true;
         let missing = half.fin.zip(half.stream.next()).map_or(0, |(fin, next)| fin.wrapping_sub(next) as i32);
-        let (_, messages, mut side) = self.side(sender, shared, outcome);
+        let (_, mut flow) = self.flow(sender, shared, outcome);
         if missing > 0 {
-            messages.gap(missing.unsigned_abs(), &mut side);
-            side.odd(Flags::GAP);
+            flow.gap(missing.unsigned_abs());
+            flow.side.odd(Flags::GAP);
         }
-        messages.finish(aborted, &mut side);
-        if self.is_over() {
+        flow.finish(aborted);
+        let is_over = self.is_over();
+        if is_over {
             self.pairing.finish(Flags::ABORTED, &mut outcome.exchanges);
         } else if self.client != Some(sender) {
             self.pairing.finish_responses(Flags::ABORTED, &mut outcome.exchanges);
+        }
+        if let Some(http2) = self.http2.as_mut().filter(|_| is_over) {
+            http2.finish(Flags::ABORTED, &mut outcome.exchanges);
         }
     }
 
@@ -235,28 +267,33 @@ impl Connection {
         outcome: &mut Outcome,
         feed: impl FnOnce(&mut Reassembly, &mut dyn FnMut(Piece<'_>)),
     ) {
-        let (stream, messages, mut side) = self.side(sender, shared, outcome);
+        let (stream, mut flow) = self.flow(sender, shared, outcome);
         feed(stream, &mut |piece| match piece {
-            Piece::Part(part) => messages.part(&part, &mut side),
-            Piece::Gap { missing, .. } => messages.gap(missing, &mut side),
-            Piece::Duplicate => side.outcome.counts.duplicates += 1,
+            Piece::Part(part) => flow.part(&part),
+            Piece::Gap { missing, .. } => flow.gap(missing),
+            Piece::Duplicate => flow.side.outcome.counts.duplicates += 1,
         });
-        if side.tunnel {
-            self.halves[1 - sender].messages.tunnel();
+        let Side { tunnel, upgraded, .. } = flow.side;
+        let other = &mut self.halves[1 - sender];
+        if tunnel {
+            other.messages.tunnel();
+        }
+        let Some(http2) = &mut self.http2 else { return };
+        if let Some(exchange) = upgraded {
+            http2.upgrade(exchange);
+            other.messages.await_preface();
+        } else if http2.is_sure() && !other.messages.is_http() {
+            http2.begin_other(1 - sender, other.first.is_some() && other.stream.next() == other.first);
         }
     }
 
-    /// One direction's stream and messages, and who is told of what is in them.
-    fn side<'a>(
-        &'a mut self,
-        sender: usize,
-        shared: &'a Shared,
-        outcome: &'a mut Outcome,
-    ) -> (&'a mut Reassembly, &'a mut Messages, Side<'a>) {
+    /// One direction's stream, and what becomes of it.
+    fn flow<'a>(&'a mut self, sender: usize, shared: &'a Shared, outcome: &'a mut Outcome) -> (&'a mut Reassembly, Flow<'a>) {
         let other = &self.halves[1 - sender];
         let acknowledged = other.acknowledged;
         let answered = other.stream.next();
         let is_alone = other.first.is_none() && answered.is_none();
+        let is_other_http1 = other.messages.is_http();
         let Half { stream, messages, interim, interim_at, .. } = &mut self.halves[sender];
         let side = Side {
             sender,
@@ -273,8 +310,82 @@ impl Connection {
             doubtful: &mut self.doubtful,
             shared,
             outcome,
+            is_other_http1,
             tunnel: false,
+            upgraded: None,
         };
-        (stream, messages, side)
+        (stream, Flow { messages, http2: &mut self.http2, side })
+    }
+}
+
+/// One direction: its messages or frames, and who is told of what is in them.
+struct Flow<'a> {
+    messages: &'a mut Messages,
+    http2: &'a mut Option<Box<Http2>>,
+    side: Side<'a>,
+}
+
+impl Flow<'_> {
+    fn part(&mut self, part: &Part<'_>) {
+        if self.frames(part) {
+            return;
+        }
+        let Some((at, begin)) = self.messages.part(part, &mut self.side) else { return };
+        self.http2.get_or_insert_with(|| Box::new(Http2::new())).begin(self.side.sender, begin);
+        if matches!(begin, Begin::Preface(_)) {
+            *self.side.client = Some(self.side.sender);
+        }
+        if !self.frames(&rest(part, at)) {
+            self.messages.part(part, &mut self.side);
+        }
+    }
+
+    /// Whether the part is one of frames.
+    fn frames(&mut self, part: &Part<'_>) -> bool {
+        let Some(http2) = self.http2.as_mut().filter(|http2| http2.reads(self.side.sender)) else { return false };
+        let is_taken = http2.part(part, &mut self.side);
+        if !is_taken {
+            self.no_frames();
+        }
+        is_taken
+    }
+
+    fn gap(&mut self, missing: u32) {
+        let Some(http2) = self.http2.as_mut().filter(|http2| http2.reads(self.side.sender)) else {
+            return self.messages.gap(missing, &mut self.side);
+        };
+        if !http2.gap(missing, &mut self.side) {
+            self.no_frames();
+            self.messages.gap(missing, &mut self.side);
+        }
+    }
+
+    /// What was taken for frames is something else.
+    fn no_frames(&mut self) {
+        self.messages.resume();
+        if self.http2.as_ref().is_some_and(|http2| !http2.reads(0) && !http2.reads(1)) {
+            *self.http2 = None;
+        }
+    }
+
+    /// Nothing more comes; `aborted` when by more than an orderly end of this direction.
+    fn finish(&mut self, aborted: bool) {
+        self.messages.finish(aborted, &mut self.side);
+        if let Some(http2) = self.http2 {
+            http2.close(&mut self.side);
+        }
+    }
+}
+
+/// The part without its first bytes.
+fn rest<'p>(part: &Part<'p>, at: usize) -> Part<'p> {
+    let Part { sequence, covered, captured, .. } = *part;
+    let proven = if at > 0 { part.proven & !flag::HEAD_START } else { part.proven };
+    Part {
+        sequence: sequence.wrapping_add(at as u32),
+        covered: covered - at as u32,
+        captured: captured.get(at..).unwrap_or(&[]),
+        proven,
+        ..*part
     }
 }

@@ -19,8 +19,8 @@ pub struct Counts {
     pub evicted: u64,
     /// Directions of connections that carry TLS.
     pub tls: u64,
-    /// Directions of connections that carry HTTP/2.
-    pub http2: u64,
-    /// Directions of connections that carry anything else but HTTP/1.
+    /// Directions of connections that carry anything else but HTTP.
     pub other: u64,
+    /// Fields of which the name, the value or both are unknown, because they were sent before the capture or lost.
+    pub unknown_fields: u64,
 }

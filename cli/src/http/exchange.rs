@@ -85,6 +85,16 @@ impl Exchange {
         }
     }
 
+    /// Service and method of a gRPC call: `/package.Service/Method` (gRPC over HTTP2, Requests).
+    pub fn grpc_call(&self) -> Option<(&[u8], &[u8])> {
+        let heads = [self.request.as_ref(), self.response.as_ref()];
+        let is_grpc = |head: &&Head| head.content_type().is_some_and(|content_type| content_type.starts_with(b"application/grpc"));
+        heads.iter().flatten().copied().find(is_grpc)?;
+        let path = self.request.as_ref()?.path()?.strip_prefix(b"/")?;
+        let slash = memchr::memrchr(b'/', path)?;
+        Some((&path[..slash], &path[slash + 1..]))
+    }
+
     /// First byte of the request to first byte of the final response, in nanoseconds.
     pub fn response_time_ns(&self) -> Option<u64> {
         self.response_first_ns?.checked_sub(self.request_first_ns?)
@@ -125,7 +135,7 @@ impl Flags {
     pub const BAD_HOST: Self = Self(1 << 10);
     /// Transfer-Encoding where it may not be, or in a form that two readers may read differently (RFC 9112 section 6.1).
     pub const BAD_TE: Self = Self(1 << 11);
-    /// Its stream was reset before it was complete, or for an error after that (RFC 9113 section 6.4).
+    /// Its stream was reset before the response was complete (RFC 9113 section 6.4).
     pub const RST: Self = Self(1 << 12);
     /// The server said that it did not and will not process it (RFC 9113 section 6.8).
     pub const GOAWAY: Self = Self(1 << 13);

@@ -18,6 +18,8 @@ pub(super) enum Framing {
     Close,
     /// There is no more HTTP/1 in either direction (101, or 2xx to CONNECT).
     Tunnel,
+    /// The same, but there is HTTP/2 instead, and the answer comes with it.
+    Http2,
     /// The length of a request is nonsense: a server refuses it, reads no body, or one of a length that it makes up.
     Unknown,
     /// There is one, in a coding that does not tell where it ends.
@@ -190,10 +192,16 @@ impl Codings {
     }
 }
 
+/// Whether a response of 101 turns the connection to HTTP/2 in clear (RFC 7540 section 3.2).
+pub(super) fn turns_to_http2(raw: &Raw<'_>) -> bool {
+    let upgrades = raw.fields.iter().filter(|field| field.is("upgrade"));
+    upgrades.flat_map(|field| field.value.split(|byte| *byte == b',')).any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"h2c"))
+}
+
 /// "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks a Host header field and
 /// to any request message that contains more than one Host header field line" (section 3.2).
 fn host(raw: &Raw<'_>) -> Flags {
-    let lines = raw.fields.iter().filter(|field| field.name.eq_ignore_ascii_case(b"host")).count();
+    let lines = raw.fields.iter().filter(|field| field.is("host")).count();
     if lines > 1 || lines == 0 && raw.version > Version::HTTP_1_0 { Flags::BAD_HOST } else { Flags::default() }
 }
 

@@ -155,7 +155,6 @@ impl Head {
         head
     }
 
-    #[expect(dead_code, reason = "for HTTP/2")]
     /// Adds the trailer fields of the same message (RFC 9110 section 6.5).
     pub(super) fn trailers(&mut self, fields: &[Field<'_>], direction: Direction, wanted: &Wanted, redactor: &Redactor) {
         for field in fields {

@@ -3,6 +3,7 @@
 //!
 //! A [`tracker::Tracker`] takes segments and gives [`exchange::Exchange`]s. Per connection, two `messages::Messages` find
 //! heads and the ends of bodies in the two byte streams, and `pairing::Pairing` tells which response answers which request.
+//! Where there is HTTP/2 instead, `http2` does both.
 
 pub mod api_version;
 pub mod auth;
@@ -15,7 +16,6 @@ mod framing;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod head;
-#[cfg_attr(not(any(test, fuzzing)), expect(dead_code, unused_imports, reason = "nothing reads HTTP/2 yet"))]
 mod http2;
 mod messages;
 mod pairing;

@@ -126,6 +126,14 @@ impl Pairing {
         }
     }
 
+    /// The exchange that is being answered goes on elsewhere.
+    pub(super) fn take_answered(&mut self) -> Option<Exchange> {
+        self.answering()?;
+        let first = self.waiting.pop_front()?;
+        self.buffered -= first.size();
+        Some(*first.exchange)
+    }
+
     /// Whether a response that starts here answers a request that waits for one: then that is the first one now.
     fn find(&mut self, start: &Start, out: &mut Vec<Exchange>) -> bool {
         if self.order == Order::Known {

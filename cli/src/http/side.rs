@@ -2,7 +2,7 @@
 
 use super::connection::{Outcome, Shared};
 use super::counts::Counts;
-use super::exchange::{Ends, Flags};
+use super::exchange::{Ends, Exchange, Flags};
 use super::first_line::Line;
 use super::framing::{self, Framing, Method};
 use super::head::{Direction, Head};
@@ -30,12 +30,17 @@ pub(super) struct Side<'a> {
     pub(super) doubtful: &'a mut Option<Box<Doubtful>>,
     pub(super) shared: &'a Shared,
     pub(super) outcome: &'a mut Outcome,
+    /// The other half carries HTTP/1.
+    pub(super) is_other_http1: bool,
     /// The connection became a tunnel.
     pub(super) tunnel: bool,
+    /// It turned to HTTP/2, which brings the answer to this one.
+    pub(super) upgraded: Option<Exchange>,
 }
 
 impl Side<'_> {
-    fn is_client(&self) -> bool {
+    /// Whether the sender is known to be the client.
+    pub(super) fn is_client(&self) -> bool {
         *self.client == Some(self.sender)
     }
 
@@ -50,7 +55,7 @@ impl Side<'_> {
         self.outcome.counts.undecodable = self.outcome.counts.undecodable.saturating_sub(1);
     }
 
-    fn ends(&self) -> Ends {
+    pub(super) fn ends(&self) -> Ends {
         let client = self.client.unwrap_or(self.sender);
         Ends { client: self.ends[client], proxied: self.proxied[client], server: self.ends[1 - client], origin: self.origin }
     }
@@ -122,6 +127,10 @@ impl Sink for Side<'_> {
                 let first = Start { sequence: self.interim_at.take().unwrap_or(start.sequence), ..*start };
                 self.settle(ends, &first);
                 let method = self.pairing.answer(ends, &first, &mut self.outcome.exchanges);
+                if status == 101 && method == Method::Plain && framing::turns_to_http2(&raw) {
+                    self.upgraded = self.pairing.take_answered();
+                    return Some(Framing::Http2);
+                }
                 let (framing, odd) = framing::response(&raw, status, method);
                 self.pairing.response(head(&raw), start, flags | odd);
                 if framing == Framing::Tunnel {
@@ -171,16 +180,19 @@ impl Sink for Side<'_> {
     }
 
     fn foreign(&mut self, protocol: Protocol) {
-        let Counts { tls, http2, other, .. } = &mut self.outcome.counts;
+        let Counts { tls, other, .. } = &mut self.outcome.counts;
         *match protocol {
             Protocol::Tls => tls,
-            Protocol::Http2 => http2,
             Protocol::Other => other,
         } += 1;
     }
 
     fn headless(&mut self, start: &Start) -> bool {
         !self.is_client() && self.pairing.answer_simple(start)
+    }
+
+    fn may_be_http2(&self) -> bool {
+        !self.is_other_http1
     }
 }
 

@@ -102,7 +102,7 @@ impl Tracker {
     }
 
     fn pass_on(&mut self, each: &mut dyn FnMut(&Exchange)) {
-        let Outcome { exchanges, counts } = &mut self.outcome;
+        let Outcome { exchanges, counts, .. } = &mut self.outcome;
         for exchange in exchanges.drain(..) {
             counts.exchanges += 1;
             counts.unpaired_requests += u64::from(exchange.response_first_ns.is_none());

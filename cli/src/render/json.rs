@@ -93,7 +93,7 @@ mod tests {
             r#"{"schema":"ehl.test/1","tool":{"name":"ehl","version":"0.0.0"},"host":"web-1","kernel":"6.12.0","probe":"sock-http","attached":["eth0","lo"],"started_at":"2026-01-02T03:04:05.000000Z","ended_at":"2026-01-02T03:04:15.000000Z","stop_reason":"signal","rows":[
 {"time":"2026-01-02T03:04:05.123456Z","src":"10.0.0.1","path":"/v1/chat","status":200,"response_time_ms":12.345,"flags":[]},
 {"time":"2026-01-02T03:04:05.123456Z","src":"10.0.0.1","path":"/","status":null,"response_time_ms":null,"flags":["open","gap"]}
-],"accounting":{"events":7,"lost":2,"duplicates":0,"truncated":0,"undecodable":0,"filtered":0,"unpaired_requests":0,"unpaired_responses":0,"rows":2,"submitted":5,"exchanges":3,"rows_beyond_max":0,"evicted":0,"untracked":0,"out_of_step":0,"fragments":0,"not_http":{"tls":0,"http2":0,"proxy":0,"other":0}}}
+],"accounting":{"events":7,"lost":2,"duplicates":0,"truncated":0,"undecodable":0,"filtered":0,"unpaired_requests":0,"unpaired_responses":0,"rows":2,"submitted":5,"exchanges":3,"rows_beyond_max":0,"evicted":0,"untracked":0,"out_of_step":0,"fragments":0,"unknown_fields":0,"not_http":{"tls":0,"proxy":0,"other":0}}}
 "#
         );
     }
@@ -106,12 +106,12 @@ mod tests {
         assert_eq!(printed.text(), "");
         let mut summary = summary();
         summary.stop_reason = StopReason::Failed;
-        summary.accounting.not_http = NotHttp { tls: 1, http2: 2, proxy: 3, other: 4 };
+        summary.accounting.not_http = NotHttp { tls: 1, proxy: 3, other: 4 };
         summary.accounting.probe_cost = Some(ProbeCost { run_count: 5, run_time_ns: 6 });
         renderer.finish(&summary).expect("finish");
         assert_eq!(
             printed.text(),
-            r#"{"schema":"ehl.test/1","tool":{"name":"ehl","version":"0.0.0"},"host":"web-1","kernel":"6.12.0","probe":"sock-http","attached":["eth0","lo"],"started_at":"2026-01-02T03:04:05.000000Z","ended_at":"2026-01-02T03:04:15.000000Z","stop_reason":"failed","rows":[],"accounting":{"events":7,"lost":2,"duplicates":0,"truncated":0,"undecodable":0,"filtered":0,"unpaired_requests":0,"unpaired_responses":0,"rows":0,"submitted":5,"exchanges":3,"rows_beyond_max":0,"evicted":0,"untracked":0,"out_of_step":0,"fragments":0,"not_http":{"tls":1,"http2":2,"proxy":3,"other":4},"run_count":5,"run_time_ns":6}}
+            r#"{"schema":"ehl.test/1","tool":{"name":"ehl","version":"0.0.0"},"host":"web-1","kernel":"6.12.0","probe":"sock-http","attached":["eth0","lo"],"started_at":"2026-01-02T03:04:05.000000Z","ended_at":"2026-01-02T03:04:15.000000Z","stop_reason":"failed","rows":[],"accounting":{"events":7,"lost":2,"duplicates":0,"truncated":0,"undecodable":0,"filtered":0,"unpaired_requests":0,"unpaired_responses":0,"rows":0,"submitted":5,"exchanges":3,"rows_beyond_max":0,"evicted":0,"untracked":0,"out_of_step":0,"fragments":0,"unknown_fields":0,"not_http":{"tls":1,"proxy":3,"other":4},"run_count":5,"run_time_ns":6}}
 "#
         );
         serde_json::from_str::<serde_json::Value>(&printed.text()).expect("valid JSON");

@@ -109,6 +109,7 @@ pub(super) fn push_accounting(out: &mut Vec<u8>, accounting: &Accounting, counts
         duplicates,
         truncated,
         undecodable,
+        unknown_fields,
         filtered,
         unpaired_requests,
         unpaired_responses,
@@ -120,7 +121,7 @@ pub(super) fn push_accounting(out: &mut Vec<u8>, accounting: &Accounting, counts
         untracked,
         out_of_step,
         fragments,
-        not_http: NotHttp { tls, http2, proxy, other },
+        not_http: NotHttp { tls, proxy, other },
         probe_cost,
     } = accounting;
     out.push(b'{');
@@ -141,13 +142,14 @@ pub(super) fn push_accounting(out: &mut Vec<u8>, accounting: &Accounting, counts
         ("untracked", untracked),
         ("out_of_step", out_of_step),
         ("fragments", fragments),
+        ("unknown_fields", unknown_fields),
     ];
     for (name, &number) in numbers {
         push_next(out, name, |out| push_number(out, number));
     }
     out.extend_from_slice(b",\"not_http\":{");
     push_member(out, "tls", |out| push_number(out, *tls));
-    for (name, &number) in [("http2", http2), ("proxy", proxy), ("other", other)] {
+    for (name, &number) in [("proxy", proxy), ("other", other)] {
         push_next(out, name, |out| push_number(out, number));
     }
     out.push(b'}');

@@ -101,7 +101,7 @@ mod tests {
             r#"{"type":"start","schema":"ehl.test/1","tool":{"name":"ehl","version":"0.0.0"},"host":"web-1","kernel":"6.12.0","probe":"sock-http","attached":["eth0","lo"],"started_at":"2026-01-02T03:04:05.000000Z"}
 {"type":"row","time":"2026-01-02T03:04:05.123456Z","src":"10.0.0.1","path":"/v1/chat","status":200,"response_time_ms":12.345,"flags":[]}
 {"type":"row","time":"2026-01-02T03:04:05.123456Z","src":"10.0.0.1","path":"/","status":null,"response_time_ms":null,"flags":["open","gap"]}
-{"type":"summary","ended_at":"2026-01-02T03:04:15.000000Z","stop_reason":"signal","accounting":{"events":7,"lost":2,"duplicates":0,"truncated":0,"undecodable":0,"filtered":0,"unpaired_requests":0,"unpaired_responses":0,"rows":2,"submitted":5,"exchanges":3,"rows_beyond_max":0,"evicted":0,"untracked":0,"out_of_step":0,"fragments":0,"not_http":{"tls":0,"http2":0,"proxy":0,"other":0}}}
+{"type":"summary","ended_at":"2026-01-02T03:04:15.000000Z","stop_reason":"signal","accounting":{"events":7,"lost":2,"duplicates":0,"truncated":0,"undecodable":0,"filtered":0,"unpaired_requests":0,"unpaired_responses":0,"rows":2,"submitted":5,"exchanges":3,"rows_beyond_max":0,"evicted":0,"untracked":0,"out_of_step":0,"fragments":0,"unknown_fields":0,"not_http":{"tls":0,"proxy":0,"other":0}}}
 "#
         );
     }

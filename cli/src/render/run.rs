@@ -73,6 +73,8 @@ pub struct Accounting {
     pub truncated: u64,
     /// Messages given up on because they are not what they claim to be.
     pub undecodable: u64,
+    /// Fields of HTTP/2 of which the name, the value or both are unknown: they were sent before the run, or lost.
+    pub unknown_fields: u64,
     /// Rows left out by a filter.
     pub filtered: u64,
     /// Requests whose response was not seen.
@@ -106,8 +108,6 @@ pub struct Accounting {
 pub struct NotHttp {
     /// TLS records.
     pub tls: u64,
-    /// HTTP/2 that could not be followed.
-    pub http2: u64,
     /// Tunnels and the PROXY protocol without HTTP in it.
     pub proxy: u64,
     /// Anything else.

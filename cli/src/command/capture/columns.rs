@@ -18,7 +18,7 @@ enum Side {
     Right,
 }
 
-const FIXED: [Fixed; 26] = [
+const FIXED: [Fixed; 30] = [
     Fixed("time", 27, Side::Left, true),
     Fixed("probe", 10, Side::Left, true),
     Fixed("pid", 7, Side::Right, true),
@@ -45,6 +45,10 @@ const FIXED: [Fixed; 26] = [
     Fixed("interface", 12, Side::Left, false),
     Fixed("api_version_source", 18, Side::Left, false),
     Fixed("client", 15, Side::Left, false),
+    Fixed("stream_id", 9, Side::Right, false),
+    Fixed("grpc_status", 11, Side::Right, false),
+    Fixed("grpc_service", 24, Side::Left, false),
+    Fixed("grpc_method", 16, Side::Left, false),
 ];
 
 /// What matters most on a terminal that is too narrow for all default columns.
@@ -133,6 +137,7 @@ impl Columns {
         let (request, response) = (request.as_ref(), response.as_ref());
         let interface = self.interface(*origin);
         let version = request.and_then(Head::api_version).or_else(|| response.and_then(Head::api_version));
+        let grpc = exchange.grpc_call();
         let flag_names = if flags.is_empty() { Vec::new() } else { flags.names() };
         let pid = match origin {
             Origin::Process(pid) => Cell::Number(u64::from(*pid)),
@@ -166,6 +171,10 @@ impl Columns {
             text(interface.as_deref().map(str::as_bytes)),
             text(version.map(|(_, source)| source.as_str().as_bytes())),
             exchange.client_address().map_or(Cell::Null, Cell::Address),
+            number(exchange.stream_id.map(u64::from)),
+            number(response.and_then(Head::grpc_status).map(u64::from)),
+            text(grpc.map(|(service, _)| service)),
+            text(grpc.map(|(_, method)| method)),
         ]);
         for column in 0..self.headers.len() {
             let value = request.and_then(|head| head.column(column)).or_else(|| response.and_then(|head| head.column(column)));

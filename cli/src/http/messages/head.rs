@@ -2,11 +2,12 @@
 
 use ehl_probes_common::chunked;
 
-use super::start::may_start;
+use super::start::{PREFACE_LINE, may_start};
 use super::{Extent, Messages, Protocol, Sink, Start, State};
 use crate::http::exchange::Flags;
 use crate::http::first_line::{self, Kind, is_version};
 use crate::http::framing::Framing;
+use crate::http::http2::Begin;
 use crate::stream::Part;
 
 /// A longer head is cut here, and its row flagged.
@@ -44,6 +45,10 @@ impl Messages {
         if !partial.has_line
             && let Some(newline) = memchr::memchr(b'\n', bytes)
         {
+            if before < PREFACE_LINE.len() && bytes.starts_with(PREFACE_LINE) && (!self.is_http || self.awaits_preface) {
+                self.state = State::Http2(Begin::Preface(before));
+                return 0;
+            }
             // Of a head that comes in parts, only the first one was looked at.
             let line = trim_line_end(&bytes[..newline]);
             let kind = if may_start(bytes) { first_line::kind(line, &bytes[newline + 1..]) } else { Kind::Other };
@@ -105,6 +110,7 @@ impl Messages {
             Some(Framing::Chunked) => State::Chunked(chunked::State::START),
             Some(Framing::Close) => State::Close,
             Some(Framing::Tunnel) => State::Tunnel,
+            Some(Framing::Http2) => State::Http2(Begin::First),
             Some(Framing::Unknown) => State::Doubt,
             Some(Framing::Unreadable) => {
                 self.is_http = true;

@@ -1,5 +1,5 @@
-//! Finds the messages in one direction of a connection: where heads start and end, and where bodies end. What a head says
-//! is for its [`Sink`] to tell.
+//! Finds the messages of HTTP/1 in one direction of a connection: where heads start and end, and where bodies end. What a head
+//! says is for its [`Sink`] to tell. Tells when what follows is HTTP/2 instead.
 
 mod head;
 mod start;
@@ -13,6 +13,7 @@ use self::start::Opening;
 pub(super) use self::start::may_begin;
 use super::exchange::Flags;
 use super::framing::Framing;
+use super::http2::Begin;
 use crate::stream::{Endpoint, Part};
 
 /// Where a message started.
@@ -62,13 +63,14 @@ pub(super) trait Sink {
     fn foreign(&mut self, protocol: Protocol);
     /// Bytes that start no head. Answers whether they are the answer to a request of HTTP/0.9, which has none.
     fn headless(&mut self, start: &Start) -> bool;
+    /// Whether nothing says that the connection is not HTTP/2.
+    fn may_be_http2(&self) -> bool;
 }
 
 /// What else than HTTP/1 a connection may carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     Tls,
-    Http2,
     Other,
 }
 
@@ -82,6 +84,12 @@ pub(super) struct Messages {
     is_foreign: bool,
     /// Where the last part ended, and what its sender had received.
     last: Option<(u32, u32)>,
+    /// The connection turns to HTTP/2 with this sender's preface.
+    awaits_preface: bool,
+    /// From which byte of the current part on there are frames.
+    frames: Option<(usize, Begin)>,
+    /// The current part does not start with one.
+    is_no_frame: bool,
 }
 
 #[derive(Debug, Default)]
@@ -105,6 +113,8 @@ enum State {
     Tunnel,
     /// Another protocol, up to the end of the connection.
     Foreign,
+    /// Frames, for another reader.
+    Http2(Begin),
 }
 
 impl Messages {
@@ -122,6 +132,22 @@ impl Messages {
     /// No more HTTP/1 from here on.
     pub(super) fn tunnel(&mut self) {
         self.state = State::Tunnel;
+    }
+
+    /// The connection turns to HTTP/2 with the preface, which comes after the current request.
+    pub(super) fn await_preface(&mut self) {
+        self.awaits_preface = true;
+    }
+
+    /// What looked like HTTP/2, up to the current part, is something else.
+    pub(super) fn resume(&mut self) {
+        self.state = State::Resync;
+        self.is_no_frame = true;
+    }
+
+    /// Whether a message of HTTP/1 was seen.
+    pub(super) fn is_http(&self) -> bool {
+        self.is_http
     }
 
     /// How many of the next bytes are body for certain.
@@ -142,12 +168,14 @@ impl Messages {
         }
     }
 
-    /// The next part of the stream.
-    pub(super) fn part(&mut self, part: &Part<'_>, sink: &mut impl Sink) {
+    /// The next part of the stream. Answers from which byte on it is HTTP/2.
+    pub(super) fn part(&mut self, part: &Part<'_>, sink: &mut impl Sink) -> Option<(usize, Begin)> {
         self.read(part, sink);
         if part.covered > 0 {
             self.last = Some((part.sequence.wrapping_add(part.covered), part.acknowledgement));
         }
+        self.is_no_frame = false;
+        self.frames.take()
     }
 
     fn read(&mut self, part: &Part<'_>, sink: &mut impl Sink) {
@@ -159,6 +187,11 @@ impl Messages {
         match self.state {
             State::Tunnel => return sink.bytes(u64::from(part.covered), part.time_ns),
             State::Foreign if part.proven & flag::HEAD_START == 0 => return,
+            _ if self.is_proven_http2(part) => {
+                self.state = State::Http2(Begin::Proven);
+                self.frames = Some((0, Begin::Proven));
+                return;
+            }
             _ => {}
         }
         if part.proven & (flag::BODY | flag::HEAD_START) != 0 {
@@ -196,8 +229,15 @@ impl Messages {
                     covered - at
                 }
                 State::Foreign => covered - at,
+                State::Http2(begin) => {
+                    self.frames = Some((at, *begin));
+                    return;
+                }
             };
             at += taken;
+        }
+        if let State::Http2(begin) = self.state {
+            self.frames = Some((covered, begin));
         }
         if part.proven & flag::MESSAGE_END != 0 {
             self.end_by_proof(sink);
@@ -227,7 +267,7 @@ impl Messages {
                 sink.bytes(missing, 0);
                 self.end_if_over(sink);
             }
-            State::Foreign => {}
+            State::Foreign | State::Http2(_) => {}
             _ => self.lose(sink),
         }
     }
@@ -236,7 +276,7 @@ impl Messages {
     pub(super) fn finish(&mut self, aborted: bool, sink: &mut impl Sink) {
         self.settle(sink);
         match std::mem::replace(&mut self.state, State::Resync) {
-            State::Boundary | State::Resync | State::Proxy(_) | State::Doubt | State::Foreign => {}
+            State::Boundary | State::Resync | State::Proxy(_) | State::Doubt | State::Foreign | State::Http2(_) => {}
             State::Head(Partial { start, bytes, has_line: false }) if sink.headless(&start) => {
                 sink.bytes(bytes.len() as u64, start.time_ns);
                 sink.end(if aborted { Flags::ABORTED } else { Flags::default() });
@@ -257,7 +297,7 @@ impl Messages {
             }
             State::Chunked(_) | State::Close | State::Tunnel => sink.bytes(u64::from(part.covered), part.time_ns),
             // Its head was lost.
-            State::Boundary | State::Resync | State::Proxy(_) | State::Doubt | State::Head(_) | State::Foreign => {}
+            State::Boundary | State::Resync | State::Proxy(_) | State::Doubt | State::Head(_) | State::Foreign | State::Http2(_) => {}
         }
         if ends {
             self.end_by_proof(sink);
@@ -283,7 +323,7 @@ impl Messages {
     /// The place in the stream is lost.
     fn lose(&mut self, sink: &mut impl Sink) {
         match std::mem::replace(&mut self.state, State::Resync) {
-            State::Resync | State::Foreign => {}
+            State::Resync | State::Foreign | State::Http2(_) => {}
             State::Boundary | State::Proxy(_) | State::Doubt | State::Head(_) => sink.lost_head(),
             State::Length(_) | State::Chunked(_) | State::Close | State::Tunnel => {
                 sink.end(Flags::GAP);

@@ -1,10 +1,13 @@
 //! Where a message starts, and what else may stand there: a PROXY header, another protocol, nothing that is known.
 
+use ehl_probes_common::frame::PREFACE;
+use ehl_probes_common::record::flag;
 use ehl_probes_common::walk::is_token;
 
 use super::head::{Partial, is_first_line};
 use super::{Messages, Protocol, Sink, Start, State};
 use crate::http::first_line::is_version;
+use crate::http::http2::{self, Begin};
 use crate::http::proxy::{self, Proxy};
 use crate::stream::Part;
 
@@ -98,6 +101,10 @@ impl Messages {
             self.state = State::Close;
             return 0;
         }
+        if let Some(begin) = self.begins_http2(captured, is_trusted, sink) {
+            self.state = State::Http2(begin);
+            return 0;
+        }
         let starts = if sink.is_server() { is_version(captured) } else { may_start(captured) };
         if is_trusted && starts {
             self.state = State::Head(Partial { start, bytes: Vec::new(), has_line: false });
@@ -106,13 +113,37 @@ impl Messages {
         if !self.is_http && is_trusted && is_tls(captured) {
             self.foreign(Protocol::Tls, sink);
             self.state = State::Foreign;
-        } else if !self.is_http && is_trusted && captured.starts_with(HTTP2_PREFACE) {
-            self.foreign(Protocol::Http2, sink);
-            self.state = State::Foreign;
         } else if !lost {
             self.give_up(sink);
         }
         rest
+    }
+
+    /// Whether frames of HTTP/2 start here, or may.
+    fn begins_http2(&self, captured: &[u8], is_trusted: bool, sink: &impl Sink) -> Option<Begin> {
+        let may_turn = is_trusted && (!self.is_http || self.awaits_preface);
+        if may_turn && captured.starts_with(PREFACE_LINE) {
+            return Some(Begin::Preface(0));
+        }
+        if self.is_http || !is_trusted || !sink.may_be_http2() {
+            return None;
+        }
+        let is_lost = matches!(self.state, State::Resync);
+        // Some servers do not wait for the client.
+        (!is_lost && http2::is_server_preface(captured)).then_some(Begin::First).or_else(|| {
+            let is_likely = is_lost && !self.is_no_frame && http2::looks_like_frame(captured);
+            is_likely.then_some(Begin::Guess)
+        })
+    }
+
+    /// Whether the source follows frames here, of which the start was not seen.
+    pub(super) fn is_proven_http2(&self, part: &Part<'_>) -> bool {
+        let is_expected = match &self.state {
+            State::Boundary | State::Http2(_) => true,
+            State::Proxy(opening) => !opening.joined,
+            _ => false,
+        };
+        part.proven & flag::HTTP2 != 0 && !is_expected && !self.is_http && !part.captured.starts_with(PREFACE_LINE)
     }
 
     /// Whether the sender received more than an interim response since the part before, and whether this one follows it.
@@ -140,8 +171,8 @@ impl Messages {
     }
 }
 
-/// The start of the connection preface of HTTP/2 (RFC 9113 section 3.4).
-const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
+/// The first line of [`PREFACE`].
+pub(super) const PREFACE_LINE: &[u8] = PREFACE.first_chunk::<16>().unwrap();
 
 /// Whether the bytes start with the header of a TLS record (RFC 8446 section 5.1).
 fn is_tls(bytes: &[u8]) -> bool {
@@ -150,7 +181,7 @@ fn is_tls(bytes: &[u8]) -> bool {
 
 /// Whether a connection may start with these bytes, where that was not seen.
 pub(in crate::http) fn may_begin(bytes: &[u8]) -> bool {
-    may_start(bytes) || proxy::is_signed(bytes)
+    may_start(bytes) || proxy::is_signed(bytes) || bytes.starts_with(PREFACE_LINE) || http2::looks_like_frame(bytes)
 }
 
 /// Whether a head may start with these bytes: `HTTP/` and a digit, or a token and a space (RFC 9112 sections 3 and 4), or as much of
