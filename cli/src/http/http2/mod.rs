@@ -6,7 +6,7 @@
 
 mod event;
 mod fields;
-mod hpack;
+pub(super) mod hpack;
 mod reader;
 mod streams;
 
