@@ -1,4 +1,4 @@
-//! Traffic on the watched port that is not HTTP/1 in clear: no rows, and a note that says what it was instead.
+//! Traffic on the watched port that is not HTTP in clear: no rows, and a note that says what it was instead.
 
 mod support;
 
@@ -9,7 +9,6 @@ use support::can_run;
 use support::capture::Capture;
 use support::exchange::exchange_many;
 use support::netns::{Netns, run};
-use support::nginx::Nginx;
 use support::outcome::Outcome;
 use support::process::{Running, wait_until_listening};
 
@@ -56,19 +55,6 @@ fn tls_is_counted_and_the_probe_for_it_named() {
     });
     assert_counts(&outcome, "TLS");
     assert!(outcome.stderr.contains("ssl-uprobe"), "{outcome}");
-}
-
-#[test]
-fn http_2_is_counted() {
-    if !can_run(&["nginx", "nghttp"]) {
-        return;
-    }
-    let outcome = note_on(|netns| {
-        let nginx = Nginx::start_on(netns, "listen 8080 http2;", "");
-        run(netns.command("nghttp").args(["-n", "http://127.0.0.1:8080/s200/two"]));
-        assert_eq!(nginx.access_log(), ["GET /s200/two 200 127.0.0.1"]);
-    });
-    assert_counts(&outcome, "HTTP/2");
 }
 
 #[test]

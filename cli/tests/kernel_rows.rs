@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use support::can_run;
 use support::capture::Capture;
 use support::exchange::exchange_plain;
+use support::lines::assert_same_lines;
 use support::netns::{Netns, run};
 use support::nginx::{Nginx, STATUSES};
 use support::outcome::{Outcome, exchange};
@@ -106,19 +107,6 @@ fn headers(index: usize) -> String {
 fn csv_lines(outcome: &Outcome) -> Vec<String> {
     let rows = outcome.csv_rows().into_iter();
     rows.map(|row| ["method", "path", "status", "host"].map(|column| row[column].as_str()).join(" ")).collect()
-}
-
-#[track_caller]
-fn assert_same_lines(captured: &[String], logged: &[String]) {
-    let only = |these: &[String], those: &[String]| these.iter().filter(|line| !those.contains(line)).take(10).cloned().collect::<Vec<_>>();
-    assert!(
-        captured == logged,
-        "{} rows, {} logged\nonly captured: {:#?}\nonly logged: {:#?}",
-        captured.len(),
-        logged.len(),
-        only(captured, logged),
-        only(logged, captured),
-    );
 }
 
 #[test]

@@ -41,10 +41,26 @@ impl Nginx {
     }
 
     /// Ends nginx when its connections are done, and returns the access log: `METHOD TARGET STATUS HOST` a line.
-    pub(crate) fn access_log(mut self) -> Vec<String> {
+    pub(crate) fn access_log(self) -> Vec<String> {
+        self.log("access.log")
+    }
+
+    /// The same with more of each exchange: `CLIENT-PORT METHOD TARGET STATUS AUTHORITY BYTES-SENT`, sorted.
+    pub(crate) fn detailed_log(self) -> Vec<String> {
+        let mut lines = self.log("detailed.log");
+        lines.sort();
+        lines
+    }
+
+    /// How many exchanges are logged so far.
+    pub(crate) fn logged(&self) -> usize {
+        std::fs::read_to_string(self.folder.path().join("access.log")).map_or(0, |log| log.lines().count())
+    }
+
+    fn log(mut self, name: &str) -> Vec<String> {
         self.process.signal(Signal::QUIT);
         self.process.wait();
-        let log = std::fs::read_to_string(self.folder.path().join("access.log")).expect("nginx wrote its log");
+        let log = std::fs::read_to_string(self.folder.path().join(name)).expect("nginx wrote its log");
         log.lines().map(str::to_owned).collect()
     }
 }
@@ -66,7 +82,8 @@ fn configuration(listen: &str, server: &str) -> String {
         events {{ worker_connections 1024; }}
         http {{
             log_format rows '$request_method $request_uri $status $host';
-            access_log access.log rows;
+            log_format details '$remote_port $request_method $request_uri $status $http_host $bytes_sent';
+            access_log access.log rows; access_log detailed.log details;
             client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
             uwsgi_temp_path uwsgi; scgi_temp_path scgi;
             keepalive_requests 1000000; large_client_header_buffers 8 64k; client_max_body_size 0;
