@@ -66,7 +66,7 @@ pub mod phase {
     pub const BODY: u8 = 3;
     /// Within a chunked body.
     pub const CHUNKED: u8 = 4;
-    /// A body that ends with the connection, or an upgraded connection: no more heads.
+    /// A body that ends with the connection, or a tunnel: no more heads.
     pub const CLOSE: u8 = 5;
     /// Joined in the middle and not yet understood: what looks like a head is taken for one.
     pub const JOINED: u8 = 6;
@@ -74,15 +74,33 @@ pub mod phase {
     pub const DESYNC: u8 = 7;
     /// TLS from the first byte on.
     pub const TLS: u8 = 8;
-    /// HTTP/2 from the first byte on.
+    /// HTTP/2, in step: [`super::frame_part`] tells more.
     pub const HTTP2: u8 = 9;
+    /// It may be HTTP/2, or it is and where frames start is not known: everything goes up.
+    pub const HTTP2_GUESS: u8 = 10;
+    /// The first byte after an upgrade (`101`): HTTP/2 or another protocol.
+    pub const UPGRADED: u8 = 11;
+}
+
+/// Values of [`Direction::frame_part`]: what [`Direction::left`] counts, in [`phase::HTTP2`] and [`phase::HTTP2_GUESS`].
+pub mod frame_part {
+    /// Nothing: where a frame starts is not known.
+    pub const NONE: u8 = 0;
+    /// Bytes of a frame header; those before are in [`super::Direction::cut`].
+    pub const HEADER: u8 = 1;
+    /// Bytes of the connection preface.
+    pub const PREFACE: u8 = 2;
+    /// Payload that goes up.
+    pub const PAYLOAD: u8 = 3;
+    /// Payload of a DATA frame that stays down.
+    pub const DATA: u8 = 4;
 }
 
 /// One direction of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Direction {
-    /// Bytes of body (or of chunk data) still to come; of a chunk size, what was read of it.
+    /// Bytes of body (or of chunk data, or of a part of a frame) still to come; of a chunk size, what was read of it.
     pub left: u64,
     /// Requests: whether each of the last 64 was HEAD or CONNECT (or may have been), bit `messages % 64`.
     pub bodyless: u64,
@@ -92,6 +110,8 @@ pub struct Direction {
     pub skipped_ns: u64,
     /// The head that is being read.
     pub scan: Scan,
+    /// The bytes of a frame header that the end of a segment cut, the first one lowest; zero beyond.
+    pub cut: u64,
     /// Sequence number after the last byte that was understood.
     pub next: u32,
     /// Body bytes before `next` that no record covers yet.
@@ -102,15 +122,25 @@ pub struct Direction {
     pub budget: u32,
     /// Interface on which new bytes were last seen.
     pub interface: u32,
+    /// In HTTP/2: from this sequence number up to `next` nothing is missing.
+    pub since: u32,
+    /// In HTTP/2: frame headers seen in a row, up to [`crate::walk::frames::CONFIRMED`].
+    pub in_row: u16,
+    /// One of [`frame_part`].
+    pub frame_part: u8,
+    /// In [`phase::HTTP2_GUESS`]: the [`phase`] to go back to when it is not HTTP/2.
+    pub before: u8,
     /// One of [`phase`].
     pub phase: u8,
     /// One of [`chunked::phase`], in [`phase::CHUNKED`].
     pub chunk_phase: u8,
-    /// 1 when a head was seen: a direction of HTTP.
+    /// 1 when a head was seen, or enough frames: a direction of HTTP.
     pub http: u8,
     /// 1 when a FIN or RST was seen: what comes late is told at once.
     pub closed: u8,
 }
+
+const _: () = assert!(size_of::<Direction>() == 88);
 
 /// What the map holds: the direction from the lower end of the key, then the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,11 +158,16 @@ impl Direction {
         reported_ns: 0,
         skipped_ns: 0,
         scan: Scan::START,
+        cut: 0,
         next: 0,
         skipped: 0,
         messages: 0,
         budget: 0,
         interface: 0,
+        since: 0,
+        in_row: 0,
+        frame_part: frame_part::NONE,
+        before: phase::NEW,
         phase: phase::NEW,
         chunk_phase: 0,
         http: 0,
@@ -180,11 +215,16 @@ unsafe extern "C" fn ehl_restart(this: *mut Direction, next: u32, phase: u32, in
         this.reported_ns = 0;
         this.skipped_ns = 0;
         this.scan.clear();
+        this.cut = 0;
         this.next = next;
         this.skipped = 0;
         this.messages = 0;
         this.budget = budget;
         this.interface = interface;
+        this.since = next;
+        this.in_row = 0;
+        this.frame_part = frame_part::NONE;
+        this.before = phase::NEW;
         this.phase = phase as u8;
         this.chunk_phase = 0;
         this.http = 0;

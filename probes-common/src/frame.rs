@@ -87,7 +87,7 @@ impl Frame {
         Self::new(u64::from_le_bytes([a, b, c, d, e, f, g, h]), ninth)
     }
 
-    /// Whether a conforming sender that was told nothing else may send this. Of random bytes, one header in five million
+    /// Whether a conforming sender that was told nothing else may send this, and has a reason to. Of random bytes, one header in five million
     /// passes; what passes may still be something else.
     #[inline(always)]
     pub fn is_plausible(&self) -> bool {
@@ -98,7 +98,8 @@ impl Frame {
         }
         let padding = (flags & PADDED != 0) as u32;
         let (allowed, min, max, on_stream) = match kind {
-            kind::DATA => (END_STREAM | PADDED, padding, u32::MAX, true),
+            // None that is empty and ends nothing: in binary data, zeros before a number would pass for it.
+            kind::DATA => (END_STREAM | PADDED, if flags & END_STREAM != 0 { padding } else { 1 + padding }, u32::MAX, true),
             kind::HEADERS => {
                 let priority = if flags & PRIORITY != 0 { 5 } else { 0 };
                 (END_STREAM | END_HEADERS | PADDED | PRIORITY, 1 + padding + priority, u32::MAX, true)
@@ -119,6 +120,23 @@ impl Frame {
             _ => return false,
         };
         flags & !allowed == 0 && length >= min && length <= max && (stream != 0) == on_stream
+    }
+
+    /// Whether a receiver goes on after it: anything else ends the connection (RFC 9113 section 6). Unknown types and any length are
+    /// legal where they have no rule of their own.
+    #[inline(always)]
+    pub fn is_possible(&self) -> bool {
+        let length = bounded(self.length);
+        let is_on_stream = self.stream != 0;
+        match self.kind {
+            kind::DATA | kind::HEADERS | kind::PRIORITY | kind::PUSH_PROMISE | kind::CONTINUATION => is_on_stream,
+            kind::RST_STREAM => is_on_stream && length == 4,
+            kind::SETTINGS => !is_on_stream && length.is_multiple_of(6),
+            kind::PING => !is_on_stream && length == 8,
+            kind::GOAWAY => !is_on_stream && length >= 8,
+            kind::WINDOW_UPDATE => length == 4,
+            _ => true,
+        }
     }
 
     /// Whether it may be the first one of a server: SETTINGS that acknowledge nothing (RFC 9113 section 3.4).
@@ -164,7 +182,29 @@ mod tests {
             frame(4, kind::WINDOW_UPDATE, 0, 9),
             frame(1, kind::CONTINUATION, 4, 1),
         ] {
-            assert!(good.is_plausible(), "{good:?}");
+            assert!(good.is_plausible() && good.is_possible(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn tells_what_a_receiver_takes_from_what_it_refuses() {
+        for good in
+            [frame(1 << 20, kind::DATA, 0xff, 1), frame(1 << 23, 0x42, 0xff, 0), Frame { reserved: 1, ..frame(8, kind::PING, 0x40, 0) }]
+        {
+            assert!(good.is_possible() && !good.is_plausible(), "{good:?}");
+        }
+        for bad in [
+            frame(1, kind::DATA, 0, 0),
+            frame(1, kind::HEADERS, 4, 0),
+            frame(1, kind::CONTINUATION, 4, 0),
+            frame(5, kind::RST_STREAM, 0, 1),
+            frame(7, kind::SETTINGS, 0, 0),
+            frame(6, kind::SETTINGS, 0, 1),
+            frame(9, kind::PING, 0, 0),
+            frame(7, kind::GOAWAY, 0, 0),
+            frame(3, kind::WINDOW_UPDATE, 0, 1),
+        ] {
+            assert!(!bad.is_possible() && !bad.is_plausible(), "{bad:?}");
         }
     }
 
@@ -172,6 +212,7 @@ mod tests {
     fn refuses_what_none_sends() {
         for bad in [
             frame(0, kind::DATA, 0, 0),
+            frame(0, kind::DATA, 0, 1),
             frame(16_385, kind::DATA, 0, 1),
             frame(1, kind::DATA, 2, 1),
             frame(0, kind::DATA, 8, 1),

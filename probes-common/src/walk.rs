@@ -5,8 +5,12 @@
 //! any anomaly (reordering at a place that matters, framing that cannot be proven) it is out of step and everything
 //! goes up, after a handover that tells user space where in a body that began.
 //!
-//! A segment is walked in steps, each over one head window, body part, or chunk; the caller repeats [`step`] so that
+//! HTTP/2 is followed frame by frame, see [`frames`].
+//!
+//! A segment is walked in steps, each over one head window, body part, chunk, or run of frames; the caller repeats [`step`] so that
 //! the probe can use `bpf_loop`.
+
+pub mod frames;
 
 use crate::chunked;
 use crate::connection::{Connection, Direction, phase};
@@ -78,7 +82,14 @@ pub trait Tap: Sized {
     /// The state that the last chunk walk ended in, and how many bytes it took.
     fn chunked(&self) -> (chunked::State, u32);
 
-    /// [`raw`]; this and the next two are here so that the kernel can have one copy of each, which the verifier checks once.
+    /// How many runs of frames are followed in a segment at most: no more than half of all steps, so that the rest can go up whole.
+    fn most_runs(&self) -> u32;
+
+    /// [`frames::step`]; this and the next three are here so that the kernel can have one copy of each, which the verifier checks once.
+    fn frames(&mut self, walk: &mut Walk, connection: &mut Connection, remaining: u32) -> u32 {
+        frames::step(walk, connection, remaining, self)
+    }
+    /// [`raw`].
     fn raw(&mut self, this: &mut Direction, walk: &Walk, remaining: u32) -> u32 {
         raw(this, walk, remaining, self)
     }
@@ -102,6 +113,24 @@ pub struct Walk {
     pub offset: u32,
     /// Which direction of the connection.
     pub direction: u32,
+    /// Runs of frames followed so far.
+    pub runs: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+impl Walk {
+    /// Before the first byte of a segment.
+    #[inline(always)]
+    pub fn new(segment: Segment, direction: u32) -> Self {
+        Self { segment, offset: 0, direction, runs: 0, reserved: 0 }
+    }
+
+    /// Sequence number of the byte at the offset.
+    #[inline(always)]
+    fn sequence(&self) -> u32 {
+        self.segment.sequence.wrapping_add(self.offset)
+    }
 }
 
 /// The state of a body at the start of a handover, packed into a record's `framing`.
@@ -179,7 +208,7 @@ pub fn begin<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) 
         if this.phase == phase::JOINED {
             // It may come late, and start what was seen without its start.
             this.next = segment.sequence;
-        } else if this.phase != phase::DESYNC {
+        } else if this.phase != phase::DESYNC && !frames::is_missing(this, segment.sequence) {
             let known = distance.unsigned_abs();
             if known >= segment.len {
                 // Sent before, and dealt with then.
@@ -200,7 +229,7 @@ pub fn step<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) -
     if remaining == 0 || walk.offset > walk.segment.len {
         return true;
     }
-    let (this, _) = both(connection, walk.direction);
+    let (this, other) = both(connection, walk.direction);
     let done = match this.phase {
         phase::BODY => body(this, &walk.segment, remaining, tap),
         phase::CHUNKED => chunks(this, walk, remaining, tap),
@@ -209,12 +238,10 @@ pub fn step<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) -
             report_if_due(this, &walk.segment, tap);
             remaining
         }
+        phase::HTTP2 | phase::HTTP2_GUESS | phase::UPGRADED => tap.frames(walk, connection, remaining),
+        _ if frames::may_be(this, other, walk.offset) => tap.frames(walk, connection, remaining),
         phase::TLS => {
             tap.count(Counter::Tls);
-            pass(this, remaining)
-        }
-        phase::HTTP2 => {
-            tap.count(Counter::Http2);
             pass(this, remaining)
         }
         phase::DESYNC => tap.raw(this, walk, remaining),
@@ -234,6 +261,7 @@ pub fn finish<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T)
         tap.desynchronise(this, walk.segment.time_ns);
         if after(end, this.next) > 0 {
             this.next = end;
+            this.since = end;
         }
     }
     if walk.segment.tcp_flags & (tcp_flag::FIN | tcp_flag::RST) != 0 && is_told(this, other) {
@@ -276,7 +304,7 @@ fn is_told(this: &Direction, other: &Direction) -> bool {
 /// Whether bytes went up that are not known to be HTTP.
 #[inline(always)]
 fn is_up(phase: u8) -> bool {
-    phase == phase::DESYNC || phase == phase::HEAD
+    phase == phase::DESYNC || phase == phase::HEAD || frames::is_framed(phase)
 }
 
 #[inline(always)]
@@ -308,8 +336,9 @@ fn jump<T: Tap>(this: &mut Direction, distance: u32, segment: Segment, tap: &mut
             this.left -= distance as u64;
             skip(this, &segment, distance);
         }
-        phase::CLOSE => skip(this, &segment, distance),
-        phase::JOINED | phase::TLS | phase::HTTP2 | phase::DESYNC => {
+        phase::CLOSE | phase::UPGRADED => skip(this, &segment, distance),
+        phase::HTTP2 | phase::HTTP2_GUESS => frames::gap(this, distance, &segment, tap),
+        phase::JOINED | phase::TLS | phase::DESYNC => {
             this.next = segment.sequence;
         }
         _ => tap.desynchronise(this, segment.time_ns),
@@ -320,6 +349,10 @@ fn jump<T: Tap>(this: &mut Direction, distance: u32, segment: Segment, tap: &mut
 #[inline(always)]
 pub fn desynchronise<T: Tap>(this: &mut Direction, time_ns: u64, tap: &mut T) {
     if this.phase == phase::DESYNC {
+        return;
+    }
+    if frames::is_framed(this.phase) {
+        frames::lose(this, tap);
         return;
     }
     let framing = match this.phase {
@@ -358,7 +391,8 @@ pub fn report<T: Tap>(this: &mut Direction, flags: u16, tap: &mut T) {
         return;
     }
     let sequence = this.next.wrapping_sub(this.skipped);
-    tap.submit(Span { time_ns: this.skipped_ns, framing: 0, sequence, captured: 0, covered: this.skipped, flags: flag::BODY | flags });
+    let kind = if this.phase == phase::HTTP2 { flag::BODY | flag::HTTP2 } else { flag::BODY };
+    tap.submit(Span { time_ns: this.skipped_ns, framing: 0, sequence, captured: 0, covered: this.skipped, flags: kind | flags });
     this.skipped = 0;
     this.reported_ns = this.skipped_ns;
 }
@@ -423,7 +457,7 @@ pub fn raw<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, tap: &mut 
         return 0;
     }
     submit_raw(walk, count, tap);
-    let end = walk.segment.sequence.wrapping_add(walk.offset).wrapping_add(count);
+    let end = walk.sequence().wrapping_add(count);
     if after(end, this.next) > 0 {
         this.next = end;
     }
@@ -432,13 +466,13 @@ pub fn raw<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, tap: &mut 
 
 #[inline(always)]
 fn submit_raw<T: Tap>(walk: &Walk, count: u32, tap: &mut T) {
-    let sequence = walk.segment.sequence.wrapping_add(walk.offset);
+    let sequence = walk.sequence();
     tap.submit(Span { time_ns: walk.segment.time_ns, framing: 0, sequence, captured: count, covered: count, flags: flag::UNPROVEN });
 }
 
 /// At a boundary, within a head, or not yet in step.
 #[inline(always)]
-fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap: &mut T) -> u32 {
+fn message<T: Tap>(walk: &mut Walk, connection: &mut Connection, remaining: u32, tap: &mut T) -> u32 {
     let end = if remaining < WINDOW as u32 { remaining } else { WINDOW as u32 };
     if !tap.load(walk.offset, end) {
         return 0;
@@ -447,19 +481,17 @@ fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap
     let mut flags = 0;
     if this.phase != phase::HEAD {
         let opens = this.phase == phase::BOUNDARY && this.http == 0;
-        match Start::of(tap.window(), end, remaining, opens) {
+        let start = Start::of(tap.window(), end, remaining, opens);
+        match start {
             Start::Head => {}
+            // Nothing else is known of the connection; later on it is in a tunnel whose beginning was not followed.
+            _ if this.http == 0 && (other.http == 0 || frames::is_http2(other)) && frames::begin(this, walk, &start, other, tap) => {
+                return tap.frames(walk, connection, remaining);
+            }
             Start::Blank => {
                 // RFC 9112 section 2.2: empty lines before a request line are to be ignored.
                 submit_raw(walk, 1, tap);
                 return pass(this, 1);
-            }
-            // It opens a connection; later on it is the client's part of a tunnel whose other end was not followed.
-            Start::Http2 if this.http | other.http == 0 => {
-                this.phase = phase::HTTP2;
-                other.phase = phase::HTTP2;
-                tap.count(Counter::Http2);
-                return pass(this, remaining);
             }
             Start::Proxy(len) if this.http == 0 => {
                 tap.count(Counter::Proxy);
@@ -494,7 +526,7 @@ fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap
         progress::MORE if this.scan.length < MAX_HEAD => {
             let count = head::consume(&mut this.scan, tap.cursor(), tap.window(), end == remaining);
             this.scan.length += count;
-            let sequence = walk.segment.sequence.wrapping_add(walk.offset);
+            let sequence = walk.sequence();
             tap.submit(Span { time_ns: walk.segment.time_ns, framing: 0, sequence, captured: count, covered: count, flags });
             pass(this, count)
         }
@@ -562,7 +594,7 @@ fn head_end<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, le
     let (this, other) = both(connection, walk.direction);
     this.http = 1;
     let body = if this.scan.has(fact::RESPONSE) { response_body(this, other) } else { request_body(this) };
-    let sequence = walk.segment.sequence.wrapping_add(walk.offset);
+    let sequence = walk.sequence();
     let mut span = Span { time_ns: walk.segment.time_ns, framing: 0, sequence, captured: len, covered: len, flags: flags | flag::HEAD_END };
     match body {
         Body::Unproven => {
@@ -594,6 +626,10 @@ fn head_end<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, le
             this.phase = phase::CHUNKED;
         }
         Body::Close => this.phase = phase::CLOSE,
+        Body::Upgrade => {
+            this.phase = phase::UPGRADED;
+            other.phase = if other.phase == phase::BOUNDARY { phase::UPGRADED } else { phase::CLOSE };
+        }
         Body::Tunnel => {
             this.phase = phase::CLOSE;
             other.phase = phase::CLOSE;
@@ -613,7 +649,9 @@ enum Body {
     Chunked,
     /// Up to the end of the connection.
     Close,
-    /// No more HTTP/1 in either direction.
+    /// Another protocol in both directions.
+    Upgrade,
+    /// Anything in both directions.
     Tunnel,
     /// Not for certain.
     Unproven,
@@ -660,7 +698,7 @@ fn response_body(this: &mut Direction, requests: &Direction) -> Body {
     if matches!(scan.status, 100 | 102..=199) {
         return Body::Length(0);
     }
-    if requests.phase == phase::DESYNC {
+    if requests.phase == phase::DESYNC || frames::is_framed(requests.phase) {
         return Body::Unproven;
     }
     let number = this.messages;
@@ -675,7 +713,7 @@ fn response_body(this: &mut Direction, requests: &Direction) -> Body {
     let method = requests.bodyless >> (2 * (number % method::REMEMBERED)) & 3;
     match (method, scan.status) {
         (_, 204 | 304) | (method::HEAD, _) => Body::Length(0),
-        (_, 101) => Body::Tunnel,
+        (_, 101) => Body::Upgrade,
         (method::CONNECT, 200..=299) => Body::Tunnel,
         (method::UNKNOWN, _) => Body::Unproven,
         _ => framed(&scan, Body::Close),
@@ -702,8 +740,12 @@ pub enum Start {
     Head,
     /// CR or LF.
     Blank,
-    /// The connection preface of HTTP/2 (RFC 9113 section 3.4).
-    Http2,
+    /// The connection preface of a client of HTTP/2 (RFC 9113 section 3.4).
+    Preface,
+    /// The one of a server, or where `opens`, as much of its start as is here.
+    Settings,
+    /// A frame header of HTTP/2.
+    Frame,
     /// A PROXY protocol header of so many bytes.
     Proxy(u32),
     /// The start of a PROXY protocol header, or one that does not fit the window.
@@ -731,12 +773,14 @@ impl Start {
         match self {
             Self::Head => 0,
             Self::Blank => 1,
-            Self::Http2 => 2,
+            Self::Preface => 2,
             Self::Tls => 3,
             Self::Text => 4,
             Self::Binary => 5,
             Self::CutProxy => 6,
-            Self::Proxy(len) => 7 + len as u64,
+            Self::Settings => 7,
+            Self::Frame => 8,
+            Self::Proxy(len) => 9 + len as u64,
         }
     }
 
@@ -746,12 +790,14 @@ impl Start {
         match number {
             0 => Self::Head,
             1 => Self::Blank,
-            2 => Self::Http2,
+            2 => Self::Preface,
             3 => Self::Tls,
             4 => Self::Text,
             5 => Self::Binary,
             6 => Self::CutProxy,
-            more => Self::Proxy((more - 7) as u32),
+            7 => Self::Settings,
+            8 => Self::Frame,
+            more => Self::Proxy((more - 9) as u32),
         }
     }
 
@@ -762,8 +808,8 @@ impl Start {
         if word & 0x00ff_ffff_ffff_ffff == head::HTTP_1 && end >= 7 {
             return Self::Head;
         }
-        if end >= 8 && word == u64::from_le_bytes(*b"PRI * HT") {
-            return Self::Http2;
+        if first == b'P' && end >= frames::LEAST_PREFACE && frames::is_preface(window, end) {
+            return Self::Preface;
         }
         if end >= 7 && word & below(6) == PROXY_V1 && matches!((word >> 48) as u8, b'T' | b'U') {
             return proxy_v1(window, end);
@@ -777,6 +823,7 @@ impl Start {
         }
         match first {
             b'\r' | b'\n' => return Self::Blank,
+            0 => return frames::look(window, end, end == remaining && opens),
             0x14..=0x17 if end >= 3 && (word >> 8) as u8 == 3 && (word >> 16) as u8 <= 4 => return Self::Tls,
             _ => {}
         }

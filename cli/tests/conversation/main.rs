@@ -6,6 +6,7 @@
 
 mod case;
 mod found;
+mod frames;
 mod garbage;
 mod generate;
 mod memory;

@@ -85,7 +85,7 @@ impl Kernel {
         };
         let segment =
             Segment { time_ns: packet.time_ns, sequence: packet.sequence, len, interface: packet.interface, tcp_flags: packet.flags };
-        let mut walk = Walk { segment, offset: 0, direction };
+        let mut walk = Walk::new(segment, direction);
         let mut job = Job {
             payload: &packet.payload,
             loops: self.loops,
@@ -160,6 +160,10 @@ impl walk::Tap for Job<'_> {
 
     fn count(&mut self, counter: Counter) {
         self.counters[counter.index() as usize] += 1;
+    }
+
+    fn most_runs(&self) -> u32 {
+        self.loops.steps / 2
     }
 
     fn scan(&mut self, scan: &mut Scan, end: u32) {

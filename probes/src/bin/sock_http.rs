@@ -1,4 +1,4 @@
-//! `sock-http`: a socket filter on AF_PACKET sockets that submits what can belong to a cleartext HTTP/1 head.
+//! `sock-http`: a socket filter on AF_PACKET sockets that submits what can belong to a cleartext head of HTTP/1 or HTTP/2.
 //!
 //! The sockets are of type SOCK_DGRAM, so that every packet starts at the network layer, with or without Ethernet below.
 //! The filter always answers 0: no packet is ever queued on the socket.
@@ -103,6 +103,7 @@ mod filter {
         walk.segment.tcp_flags = tcp.flags;
         walk.offset = 0;
         walk.direction = direction;
+        walk.runs = 0;
         let header = &mut draft.header;
         header.source = tcp.source.bytes();
         header.destination = tcp.destination.bytes();

@@ -28,7 +28,7 @@ use super::{
 #[unsafe(no_mangle)]
 static BPF_LOOP: u8 = 1;
 
-/// Heads, body parts and chunks walked in one segment.
+/// Heads, body parts, chunks and runs of frames walked in one segment.
 const STEPS: u32 = 1024;
 /// Enough for the largest segment (64 KiB) of windows.
 const FEW_STEPS: u32 = 128;
@@ -291,6 +291,17 @@ impl Tap for Job {
     }
 
     #[inline(always)]
+    fn most_runs(&self) -> u32 {
+        if setting(&BPF_LOOP) != 0 { STEPS / 2 } else { FEW_STEPS / 2 }
+    }
+
+    #[inline(always)]
+    fn frames(&mut self, _walk: &mut Walk, connection: &mut Connection, remaining: u32) -> u32 {
+        // SAFETY: as in `Job::run`; the walk is the one in the scratch memory.
+        unsafe { ehl_frames(self.skb, self.scratch, connection, remaining) }
+    }
+
+    #[inline(always)]
     fn raw(&mut self, this: &mut Direction, _walk: &Walk, remaining: u32) -> u32 {
         // SAFETY: as in `Job::run`; the walk is the one in the scratch memory.
         unsafe { ehl_raw(self.skb, self.scratch, this, remaining) }
@@ -307,6 +318,21 @@ impl Tap for Job {
         // SAFETY: as in `Job::run`.
         unsafe { ehl_report(self.scratch, this, flags as u32) };
     }
+}
+
+/// [`walk::frames::step`]. A global function (see the module `kernel`).
+///
+/// # Safety
+/// All three are valid, or null.
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_frames(skb: *mut __sk_buff, scratch: *mut Scratch, connection: *mut Connection, remaining: u32) -> u32 {
+    if scratch.is_null() || connection.is_null() {
+        return 0;
+    }
+    let mut job = Job { skb, scratch, connection };
+    // SAFETY: as in `Job::run`.
+    unsafe { walk::frames::step(&mut (*scratch).walk, &mut *connection, remaining, &mut job) }
 }
 
 /// [`walk::raw`]. A global function (see the module `kernel`).
