@@ -282,11 +282,8 @@ impl Connection {
         if let Some(exchange) = upgraded {
             http2.upgrade(exchange);
             other.messages.await_preface();
-        }
-        // A client's preface, and a PROXY header before it, are still to come where a server does not wait for them.
-        let is_new = other.first.is_some() && other.stream.next() == other.first;
-        if http2.is_sure() && !other.messages.is_http() && !(is_new && self.client == Some(1 - sender)) {
-            http2.begin_other(1 - sender, is_new);
+        } else if http2.is_sure() && !other.messages.is_http() {
+            http2.begin_other(1 - sender, other.first.is_some() && other.stream.next() == other.first);
         }
     }
 
