@@ -2,7 +2,7 @@
 
 use ehl::source::ring;
 
-use crate::check;
+use crate::check::check;
 use crate::memory::kept;
 use crate::random::Random;
 use crate::rows::tracker;

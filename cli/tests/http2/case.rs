@@ -1,0 +1,144 @@
+//! A conversation on the wire, and whether what is told of it is the truth.
+
+use crate::generate::{Conversation, Shape, conversation};
+use crate::random::Random;
+use crate::rows::{Row, Told, from_packets, from_records};
+use crate::show;
+use crate::tap::{Kernel, Loops};
+use crate::wire::{Cutting, Packet, Wire, reorder, repeat, wire};
+
+/// Whether the kernel's walk follows frames, and not only what is in front of them.
+pub(crate) const KERNEL_FOLLOWS_FRAMES: bool = false;
+
+/// A conversation on the wire.
+pub(crate) struct Case {
+    pub(crate) conversation: Conversation,
+    pub(crate) wire: Wire,
+    pub(crate) cutting: Cutting,
+    pub(crate) shape: Shape,
+}
+
+impl Case {
+    pub(crate) fn new(random: &mut Random) -> Self {
+        let pauses = random.percent(10);
+        Self::with(pauses, random)
+    }
+
+    pub(crate) fn with(pauses: bool, random: &mut Random) -> Self {
+        let (traps, odd) = (random.percent(70), random.percent(70));
+        Self::of(traps, odd, pauses, random)
+    }
+
+    pub(crate) fn of(traps: bool, odd: bool, pauses: bool, random: &mut Random) -> Self {
+        let cutting = random.pick(&[
+            Cutting::Bytes,
+            Cutting::Mss,
+            Cutting::Mss,
+            Cutting::Offload,
+            Cutting::UpTo(20),
+            Cutting::UpTo(3000),
+            Cutting::Wicked,
+            Cutting::Wicked,
+        ]);
+        let bytes = match cutting {
+            Cutting::Bytes | Cutting::UpTo(20) => random.pick(&[0, 500, 2000]),
+            _ => random.pick(&[0, 500, 2000, 20_000, 200_000]),
+        };
+        let streams = random.pick(&[1, 3, 10, 50]);
+        Self::sized(Shape { bytes, streams, depth: random.pick(&[1, 2, 10]), traps, odd }, cutting, pauses, random)
+    }
+
+    /// Of a few frames, for many cases in a second.
+    fn small(pauses: bool, random: &mut Random) -> Self {
+        let cutting = random.pick(&[Cutting::Mss, Cutting::UpTo(20), Cutting::UpTo(200), Cutting::Wicked, Cutting::Wicked]);
+        let (bytes, streams, depth) = (random.pick(&[0, 50, 200]), random.pick(&[1, 2, 3]), random.pick(&[1, 3]));
+        let shape = Shape { bytes, streams, depth, traps: random.percent(70), odd: random.percent(70) };
+        Self::sized(shape, cutting, pauses, random)
+    }
+
+    fn sized(shape: Shape, cutting: Cutting, pauses: bool, random: &mut Random) -> Self {
+        let conversation = conversation(shape, random);
+        let wire = wire(&conversation, cutting, true, pauses, random);
+        Self { conversation, wire, cutting, shape }
+    }
+
+    /// The segments, some of them late, and some seen again.
+    pub(crate) fn disordered(&self, random: &mut Random) -> Vec<Packet> {
+        let mut packets = self.wire.packets.clone();
+        // What waits for a late segment is bounded: a few of 64 KB are too much.
+        let percent = if self.cutting == Cutting::Offload { 0 } else { random.pick(&[0, 1, 5, 30]) };
+        reorder(&mut packets, percent, random);
+        let percent = random.pick(&[0, 1, 5, 30]);
+        repeat(packets, &self.conversation, percent, random)
+    }
+
+    /// Whether the truth is told of these segments: by way of the kernel, and by way of a capture file.
+    pub(crate) fn is_told_of(&self, packets: &[Packet]) -> Result<(), String> {
+        self.tell(packets).map(|_| ())
+    }
+
+    /// The same, with the times.
+    pub(crate) fn is_told_in_time(&self) -> Result<(), String> {
+        for told in self.tell(&self.wire.packets)? {
+            for truth in &self.conversation.truths {
+                let times = self.conversation.times(truth, &self.wire.packets);
+                let found = told.times.iter().find(|(stream_id, _)| *stream_id == Some(truth.stream_id));
+                if found.is_none_or(|(_, found)| *found != times) {
+                    return Err(format!("stream {}: {times:?}\n  told: {found:?}", truth.stream_id));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&self, packets: &[Packet]) -> Result<Vec<Told>, String> {
+        show::case(self);
+        show::packets(packets);
+        let truth = self.conversation.rows();
+        let told: Vec<_> = ways(packets).collect();
+        for (what, Told { rows, undecodable, .. }) in &told {
+            same(what, &truth, rows)?;
+            if *undecodable > 0 {
+                return Err(format!("{what}: {undecodable} were undecodable"));
+            }
+        }
+        Ok(told.into_iter().map(|(_, told)| told).collect())
+    }
+}
+
+/// What is told of segments, by all ways in which they are seen.
+pub(crate) fn ways(packets: &[Packet]) -> impl Iterator<Item = (&'static str, Told)> {
+    let by_kernel = KERNEL_FOLLOWS_FRAMES.then(|| ("kernel", from_records(&submitted(packets))));
+    std::iter::once(("raw", from_packets(packets))).chain(by_kernel)
+}
+
+/// Whether the truth is told of a short conversation that these bytes choose.
+pub(crate) fn is_truth_told(choices: &[u8]) -> Result<(), String> {
+    let random = &mut Random::of_bytes(choices);
+    if random.percent(40) {
+        Case::small(random.percent(20), random).is_told_in_time()
+    } else {
+        let case = Case::small(false, random);
+        case.is_told_of(&case.disordered(random))
+    }
+}
+
+/// What the kernel submits of these segments.
+pub(crate) fn submitted(packets: &[Packet]) -> Vec<Vec<u8>> {
+    let mut kernel = Kernel::new(Loops::LONG);
+    for packet in packets {
+        kernel.packet(packet);
+    }
+    let records = kernel.take_records();
+    show::records(&records);
+    records
+}
+
+fn same(what: &str, expected: &[Row], found: &[Row]) -> Result<(), String> {
+    if expected == found {
+        return Ok(());
+    }
+    let missing: Vec<_> = expected.iter().filter(|row| !found.contains(row)).collect();
+    let extra: Vec<_> = found.iter().filter(|row| !expected.contains(row)).collect();
+    Err(format!("{what}\n  not told: {missing:#?}\n  told instead: {extra:#?}"))
+}
