@@ -117,7 +117,8 @@ impl<'r> Talk<'r> {
         }
         let Truth { ends, resets, is_pushed, .. } = &self.truths[number];
         let was_reset_by_it = resets.iter().any(|(by, _)| *by == from);
-        if self.plans[place].is_silent(from) && ends[from].is_none() && resets.is_empty() && !(*is_pushed && from == CLIENT) {
+        let is_due = ends[from].is_none() && resets.is_empty() && !(*is_pushed && from == CLIENT);
+        if is_due && self.plans[place].is_silent(from) && !(from == SERVER && self.is_refused(number)) {
             self.say_data(number, id, from, 0, true);
         }
         if was_reset_by_it {
