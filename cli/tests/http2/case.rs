@@ -1,6 +1,8 @@
 //! A conversation on the wire, and whether what is told of it is the truth.
 
-use crate::generate::{Conversation, Shape, conversation};
+use ehl_probes_common::record::tcp_flag;
+
+use crate::generate::{CLIENT, Conversation, SERVER, Shape, conversation};
 use crate::random::Random;
 use crate::rows::{Row, Told, from_packets, from_records};
 use crate::show;
@@ -57,8 +59,9 @@ impl Case {
     }
 
     fn sized(shape: Shape, cutting: Cutting, pauses: bool, random: &mut Random) -> Self {
-        let conversation = conversation(shape, random);
+        let mut conversation = conversation(shape, random);
         let wire = wire(&conversation, cutting, true, pauses, random);
+        conversation.closed = closed(&wire.packets);
         Self { conversation, wire, cutting, shape }
     }
 
@@ -104,6 +107,14 @@ impl Case {
         }
         Ok(told.into_iter().map(|(_, told)| told).collect())
     }
+}
+
+/// How much of the client's stream stands before the server's FIN, if that came with bytes.
+fn closed(packets: &[Packet]) -> Option<usize> {
+    let closes = |packet: &Packet| packet.from == SERVER && packet.flags & tcp_flag::FIN != 0 && !packet.payload.is_empty();
+    let fin = packets.iter().position(closes)?;
+    let sent = packets[..fin].iter().filter(|packet| packet.from == CLIENT && packet.flags & tcp_flag::SYN == 0);
+    sent.map(Packet::end).max()
 }
 
 /// What is told of segments, by all ways in which they are seen.

@@ -90,6 +90,8 @@ pub(crate) struct Conversation {
     /// Who connected to the proxy.
     pub(crate) proxied: Option<[u8; 4]>,
     pub(crate) end: End,
+    /// How much of the client's stream was seen when the server closed its half with its last bytes.
+    pub(crate) closed: Option<usize>,
 }
 
 /// Makes a conversation.

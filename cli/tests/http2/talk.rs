@@ -71,7 +71,7 @@ impl<'r> Talk<'r> {
         let end = self.random.pick(&[End::Open, End::Fin(CLIENT), End::Fin(SERVER), End::Reset(CLIENT), End::Reset(SERVER)]);
         self.streams.iter_mut().for_each(|stream| stream.cuts.sort_unstable());
         let Self { streams, frames, sends, truths, goaways, proxied, .. } = self;
-        Conversation { streams, frames, sends, truths, goaways, proxied, end }
+        Conversation { streams, frames, sends, truths, goaways, proxied, end, closed: None }
     }
 
     fn turn(&mut self) {

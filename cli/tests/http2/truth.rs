@@ -94,9 +94,17 @@ impl Conversation {
         let refusals = refusals.filter(|when| asked.is_some_and(|asked| asked < *when) && over.is_none_or(|over| over > *when));
         let closes = complete.into_iter().map(|when| (when, Close::Complete));
         let closes = closes.chain(resets.map(|when| (when, Close::Reset))).chain(refusals.map(|when| (when, Close::Refused)));
+        let unanswered = self.server_closes().into_iter().filter(|when| over.is_none() && asked.is_some_and(|asked| asked < *when));
+        let closes = closes.chain(unanswered.map(|when| (when, Close::Connection)));
         let first = closes.min_by_key(|(when, _)| *when).map(|(when, close)| (close, when));
         let all = Moment { send: self.sends.len(), seen: [usize::MAX; 2] };
         first.unwrap_or((Close::Connection, all))
+    }
+
+    /// When it does, with its last bytes.
+    fn server_closes(&self) -> Option<Moment> {
+        let send = self.sends.iter().rposition(|send| send.from == SERVER)?;
+        Some(Moment { send, seen: [self.closed?, usize::MAX] })
     }
 
     /// Whether it came when the server had said that it would not look at it.
@@ -123,7 +131,7 @@ fn bytes(spans: &[Span], last: Moment) -> u64 {
     const HEADER: usize = 9;
     let seen = |Span { from, range, is_data, .. }: &Span| {
         let count = last.seen[*from].min(range.end).saturating_sub(range.start);
-        if count == range.len() || *is_data && count >= HEADER { count as u64 } else { 0 }
+        if count == range.len() || *is_data && count > HEADER { count as u64 } else { 0 }
     };
     spans.iter().map(seen).sum()
 }
