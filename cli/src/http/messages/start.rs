@@ -187,7 +187,7 @@ pub(in crate::http) fn may_begin(bytes: &[u8]) -> bool {
 /// Whether a head may start with these bytes: `HTTP/` and a digit, or a token and a space (RFC 9112 sections 3 and 4), or as much of
 /// that as is here.
 pub(in crate::http) fn may_start(bytes: &[u8]) -> bool {
-    if bytes.is_empty() || bytes.starts_with(b"PRI * HTTP/2") {
+    if bytes.is_empty() || bytes.starts_with(PREFACE_LINE) {
         return false;
     }
     if is_version(bytes) {
