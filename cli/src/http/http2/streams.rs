@@ -25,6 +25,8 @@ pub(super) struct Streams {
     kept: usize,
     /// Requests may have been lost.
     requests_lost: bool,
+    /// The server does not look at the client's streams above this one.
+    last: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -125,8 +127,8 @@ impl Streams {
     /// Nothing more comes.
     pub(super) fn finish(&mut self, flags: Flags, exchanges: &mut Vec<Exchange>) {
         self.kept = 0;
-        for (_, stream) in std::mem::take(&mut self.open) {
-            exchanges.push(stream.finished(flags));
+        for (id, stream) in std::mem::take(&mut self.open) {
+            exchanges.push(stream.finished(self.unless_refused(id, flags)));
         }
     }
 
@@ -255,6 +257,7 @@ impl Streams {
     /// "Receivers of a GOAWAY frame MUST NOT open additional streams [...]. Activity on streams numbered lower than or equal to the
     /// last stream identifier might still complete successfully." (RFC 9113 section 6.8) Clients open those with odd numbers.
     fn refuse_above(&mut self, last: u32, outcome: &mut Outcome) {
+        self.last = Some(last);
         for stream in self.pass_on(|id, stream| id > last && id % 2 == 1 && !stream.response_over, Flags::GOAWAY, outcome) {
             self.remember_ended(stream);
         }
@@ -289,9 +292,15 @@ impl Streams {
     fn pass_on(&mut self, is_due: impl Fn(u32, &Stream) -> bool, flags: Flags, outcome: &mut Outcome) -> Vec<u32> {
         let due: Vec<_> = self.open.iter().filter(|(id, stream)| is_due(**id, stream)).map(|(id, _)| *id).collect();
         for id in &due {
-            self.pass_over(*id, flags, outcome);
+            self.pass_over(*id, self.unless_refused(*id, flags), outcome);
         }
         due
+    }
+
+    /// Why a stream is not complete: some requests are on their way when the server says that it does not look at them.
+    fn unless_refused(&self, id: u32, flags: Flags) -> Flags {
+        let is_refused = id % 2 == 1 && self.last.is_some_and(|last| id > last);
+        if is_refused { Flags::GOAWAY } else { flags }
     }
 
     fn pass_over(&mut self, id: u32, flags: Flags, outcome: &mut Outcome) {
