@@ -26,6 +26,8 @@ pub(super) enum Begin {
     Preface(usize),
     /// The server's first frame.
     First,
+    /// What may be a part of its header.
+    PerhapsFirst,
     /// The source knows it, and where a frame starts it says so.
     Proven,
     /// Bytes in the middle of a connection look like the start of a frame.
@@ -50,10 +52,11 @@ impl Http2 {
 
     /// From here on, what `sender` sends are frames.
     pub(super) fn begin(&mut self, sender: usize, begin: Begin) {
-        self.is_sure |= begin != Begin::Guess;
+        self.is_sure |= !matches!(begin, Begin::Guess | Begin::PerhapsFirst);
         self.readers[sender] = Some(match begin {
             Begin::Preface(seen) => Reader::client(PREFACE.len() - seen.min(PREFACE.len())),
             Begin::First => Reader::server(),
+            Begin::PerhapsFirst => Reader::perhaps_server(),
             Begin::Proven | Begin::Guess => Reader::joined(),
         });
     }
@@ -160,6 +163,15 @@ pub(super) fn looks_like_frame(bytes: &[u8]) -> bool {
 /// Whether they may be the first frame of a server.
 pub(super) fn is_server_preface(bytes: &[u8]) -> bool {
     first_frame(bytes).is_some_and(|frame| frame.is_server_preface())
+}
+
+/// Whether they are less than a frame header, and may be the start of that one: SETTINGS, and not many.
+pub(super) fn starts_server_preface(bytes: &[u8]) -> bool {
+    const MOST_OF_LENGTH: usize = 2;
+    let begin = [0, 0, 0, kind::SETTINGS, 0, 0, 0, 0, 0];
+    let is_alike = |(at, (byte, expected)): (usize, (&u8, &u8))| (1..=MOST_OF_LENGTH).contains(&at) || byte == expected;
+    let is_short = bytes.get(1).is_none_or(|byte| *byte <= 1);
+    is_short && bytes.len() < begin.len() && bytes.iter().zip(&begin).enumerate().all(is_alike)
 }
 
 fn first_frame(bytes: &[u8]) -> Option<Frame> {

@@ -33,6 +33,8 @@ pub(super) struct Reader {
     block: Option<Block>,
     /// The sender lets the other one use a table of so many bytes, or may have.
     table_size: Option<u32>,
+    /// If these are frames, the first one is a server's.
+    opens: bool,
 }
 
 /// What the next byte is.
