@@ -273,14 +273,13 @@ impl Connection {
             Piece::Gap { missing, .. } => flow.gap(missing),
             Piece::Duplicate => flow.side.outcome.counts.duplicates += 1,
         });
-        let Side { tunnel, upgraded, .. } = flow.side;
+        let (tunnel, upgraded) = (flow.side.tunnel, flow.upgraded);
         let other = &mut self.halves[1 - sender];
         if tunnel {
             other.messages.tunnel();
         }
         let Some(http2) = &mut self.http2 else { return };
-        if let Some(exchange) = upgraded {
-            http2.upgrade(exchange);
+        if upgraded {
             other.messages.await_preface();
         } else if http2.is_sure() && !other.messages.is_http() {
             http2.begin_other(1 - sender, other.first.is_some() && other.stream.next() == other.first);
@@ -314,7 +313,7 @@ impl Connection {
             tunnel: false,
             upgraded: None,
         };
-        (stream, Flow { messages, http2: &mut self.http2, side })
+        (stream, Flow { messages, http2: &mut self.http2, side, upgraded: false })
     }
 }
 
@@ -326,12 +325,19 @@ struct Flow<'a> {
 }
 
 impl Flow<'_> {
+    /// The connection turned to HTTP/2.
+    upgraded: bool,
     fn part(&mut self, part: &Part<'_>) {
         if self.frames(part) {
             return;
         }
         let Some((at, begin)) = self.messages.part(part, &mut self.side) else { return };
-        self.http2.get_or_insert_with(|| Box::new(Http2::new())).begin(self.side.sender, begin);
+        let http2 = self.http2.get_or_insert_with(|| Box::new(Http2::new()));
+        http2.begin(self.side.sender, begin);
+        if let Some(exchange) = self.side.upgraded.take() {
+            http2.upgrade(self.side.sender, exchange);
+            self.upgraded = true;
+        }
         if matches!(begin, Begin::Preface(_)) {
             *self.side.client = Some(self.side.sender);
         }

@@ -59,6 +59,7 @@ impl Http2 {
             Begin::PerhapsFirst => Reader::perhaps_server(),
             Begin::Proven | Begin::Guess => Reader::joined(),
         });
+        self.allow_tables();
     }
 
     /// What the other end sends are frames too; `is_new` when it has sent nothing yet.
