@@ -282,7 +282,10 @@ impl Connection {
         if upgraded {
             other.messages.await_preface();
         } else if http2.is_sure() && !other.messages.is_http() {
-            http2.begin_other(1 - sender, other.first.is_some() && other.stream.next() == other.first);
+            let awaits_preface = self.client == Some(1 - sender) && other.first.is_some() && other.messages.may_open();
+            if !awaits_preface {
+                http2.begin_other(1 - sender, other.first.is_some() && other.stream.next() == other.first);
+            }
         }
     }
 
@@ -322,11 +325,11 @@ struct Flow<'a> {
     messages: &'a mut Messages,
     http2: &'a mut Option<Box<Http2>>,
     side: Side<'a>,
+    /// The connection turned to HTTP/2.
+    upgraded: bool,
 }
 
 impl Flow<'_> {
-    /// The connection turned to HTTP/2.
-    upgraded: bool,
     fn part(&mut self, part: &Part<'_>) {
         if self.frames(part) {
             return;

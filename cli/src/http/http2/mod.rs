@@ -6,13 +6,13 @@
 
 mod event;
 mod fields;
-pub(super) mod hpack;
+mod hpack;
 mod reader;
 mod streams;
 
 use ehl_probes_common::frame::{Frame, PREFACE, kind};
 
-pub(super) use self::hpack::List;
+use self::hpack::List;
 use self::reader::{Reader, Taken};
 use self::streams::Streams;
 use super::exchange::{Exchange, Flags};
@@ -42,12 +42,13 @@ pub(super) struct Http2 {
     streams: Streams,
     /// This is HTTP/2, beyond doubt.
     is_sure: bool,
+    list: List,
 }
 
 impl Http2 {
     /// In which `sender` sent what tells it.
     pub(super) fn new() -> Self {
-        Self { readers: [None, None], streams: Streams::default(), is_sure: false }
+        Self { readers: [None, None], streams: Streams::default(), is_sure: false, list: List::default() }
     }
 
     /// From here on, what `sender` sends are frames.
@@ -65,14 +66,25 @@ impl Http2 {
     /// What the other end sends are frames too; `is_new` when it has sent nothing yet.
     pub(super) fn begin_other(&mut self, sender: usize, is_new: bool) {
         self.readers[sender].get_or_insert_with(|| if is_new { Reader::server() } else { Reader::joined() });
-        self.settle_table_sizes();
+        self.allow_tables();
+    }
+
+    /// What one end said before the frames of the other one began.
+    fn allow_tables(&mut self) {
+        let [low, high] = &mut self.readers;
+        if let (Some(low), Some(high)) = (low, high) {
+            allow_table(low, Some(high));
+            allow_table(high, Some(low));
+        }
     }
 
     /// The answer to an exchange of HTTP/1 comes as stream 1 (RFC 9113 section 3.1, as RFC 7540 section 3.2 had it).
-    pub(super) fn upgrade(&mut self, exchange: Exchange) {
+    /// The request's HTTP2-Settings may have allowed `sender` a table of any size.
+    pub(super) fn upgrade(&mut self, sender: usize, exchange: Exchange) {
+        if let Some(reader) = &mut self.readers[sender] {
+            reader.allow_table(u32::MAX);
+        }
         self.streams.upgrade(exchange);
-        // The client's first settings stood in its request.
-        self.readers.iter_mut().flatten().for_each(|reader| reader.allow_table(u32::MAX));
     }
 
     /// Whether what `sender` sends are frames.
@@ -86,10 +98,12 @@ impl Http2 {
 
     /// The next part of one direction. Answers whether it is one of frames; if not, it is as if nothing had been guessed.
     pub(super) fn part(&mut self, part: &Part<'_>, side: &mut Side<'_>) -> bool {
-        let Self { readers, streams, is_sure } = self;
-        let this = &mut readers[side.sender];
+        let Self { readers, streams, is_sure, list } = self;
+        let sender = side.sender;
+        let [low, high] = readers;
+        let (this, other) = if sender == 0 { (low, high) } else { (high, low) };
         let Some(reader) = this else { return false };
-        match reader.part(part, *is_sure, streams, side) {
+        match reader.part(part, *is_sure, streams, list, side) {
             Taken::Refused => {
                 *this = None;
                 return false;
@@ -97,20 +111,8 @@ impl Http2 {
             Taken::Unsure => {}
             Taken::Sure => *is_sure = true,
         }
-        self.settle_table_sizes();
+        allow_table(reader, other.as_mut());
         true
-    }
-
-    /// Each end says how large a table the other one may use.
-    fn settle_table_sizes(&mut self) {
-        let [Some(low), Some(high)] = &mut self.readers else { return };
-        let by_low = low.take_table_size();
-        if let Some(bytes) = high.take_table_size() {
-            low.allow_table(bytes);
-        }
-        if let Some(bytes) = by_low {
-            high.allow_table(bytes);
-        }
     }
 
     /// Bytes are missing in one direction. Answers as [`Http2::part`] does.
@@ -152,7 +154,16 @@ impl Http2 {
     /// Bytes that it keeps.
     pub(super) fn size(&self) -> usize {
         let readers: usize = self.readers.iter().flatten().map(Reader::size).sum();
-        size_of::<Self>() + readers + self.streams.size()
+        size_of::<Self>() + readers + self.streams.size() + self.list.size()
+    }
+}
+
+/// The heads of the other direction may use the table that `reader`'s sender allows.
+fn allow_table(reader: &mut Reader, other: Option<&mut Reader>) {
+    if let Some(other) = other
+        && let Some(bytes) = reader.take_table_size()
+    {
+        other.allow_table(bytes);
     }
 }
 

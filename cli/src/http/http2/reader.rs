@@ -102,7 +102,20 @@ impl Reader {
 
     /// Of one that begins with a frame.
     pub(super) fn server() -> Self {
-        Self { state: BOUNDARY, trust: Trust::Sure, decoder: Decoder::opened(), payload: Vec::new(), block: None, table_size: None }
+        Self {
+            state: BOUNDARY,
+            trust: Trust::Sure,
+            decoder: Decoder::opened(),
+            payload: Vec::new(),
+            block: None,
+            table_size: None,
+            opens: false,
+        }
+    }
+
+    /// Of one that seems to begin with a frame.
+    pub(super) fn perhaps_server() -> Self {
+        Self { trust: Trust::unproven(), opens: true, ..Self::server() }
     }
 
     /// Of one of which the start was not seen.
@@ -214,9 +227,13 @@ impl Reader {
             return count;
         }
         let frame = Frame::of(&bytes);
-        if self.takes(&frame).is_err() {
+        let opens = std::mem::take(&mut self.opens);
+        if self.takes(&frame).is_err() || opens && !frame.is_server_preface() {
             self.stray(streams, side);
             return count;
+        }
+        if opens {
+            self.trust(streams, side);
         }
         if let Trust::Guess { headers, .. } = &mut self.trust {
             *headers += 1;

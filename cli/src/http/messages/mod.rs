@@ -150,6 +150,16 @@ impl Messages {
         self.is_http
     }
 
+    /// Whether nothing came yet, or what may be the start of a first message.
+    pub(super) fn may_open(&self) -> bool {
+        match &self.state {
+            State::Boundary => !self.is_http && !self.is_foreign,
+            State::Proxy(opening) => !opening.joined,
+            State::Head(partial) => !self.is_http && !partial.start.guessed,
+            _ => false,
+        }
+    }
+
     /// How many of the next bytes are body for certain.
     pub(super) fn body_left(&self) -> u64 {
         match self.state {

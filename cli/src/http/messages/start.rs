@@ -130,6 +130,9 @@ impl Messages {
         }
         let is_lost = matches!(self.state, State::Resync);
         // Some servers do not wait for the client.
+        if !is_lost && http2::starts_server_preface(captured) {
+            return Some(Begin::PerhapsFirst);
+        }
         (!is_lost && http2::is_server_preface(captured)).then_some(Begin::First).or_else(|| {
             let is_likely = is_lost && !self.is_no_frame && http2::looks_like_frame(captured);
             is_likely.then_some(Begin::Guess)
