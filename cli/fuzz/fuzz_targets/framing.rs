@@ -117,8 +117,8 @@ fn told<'t>(tracker: &mut Tracker, turns: &'t [Turn], end: u8, cut: &dyn Fn(&'t 
 }
 
 fn lost(tracker: &Tracker) -> u64 {
-    let Counts { undecodable, tls, http2, other, .. } = tracker.counts();
-    undecodable + tls + http2 + other
+    let Counts { undecodable, tls, other, .. } = tracker.counts();
+    undecodable + tls + other
 }
 
 /// A connection whose segments come in order, each of which acknowledges all that the other end sent.

@@ -6,13 +6,13 @@
 
 mod event;
 mod fields;
-mod hpack;
+pub(super) mod hpack;
 mod reader;
 mod streams;
 
 use ehl_probes_common::frame::{Frame, PREFACE, kind};
 
-use self::hpack::List;
+pub(super) use self::hpack::List;
 use self::reader::{Reader, Taken};
 use self::streams::Streams;
 use super::exchange::{Exchange, Flags};
@@ -42,13 +42,12 @@ pub(super) struct Http2 {
     streams: Streams,
     /// This is HTTP/2, beyond doubt.
     is_sure: bool,
-    list: List,
 }
 
 impl Http2 {
     /// In which `sender` sent what tells it.
     pub(super) fn new() -> Self {
-        Self { readers: [None, None], streams: Streams::default(), is_sure: false, list: List::default() }
+        Self { readers: [None, None], streams: Streams::default(), is_sure: false }
     }
 
     /// From here on, what `sender` sends are frames.
@@ -98,12 +97,12 @@ impl Http2 {
 
     /// The next part of one direction. Answers whether it is one of frames; if not, it is as if nothing had been guessed.
     pub(super) fn part(&mut self, part: &Part<'_>, side: &mut Side<'_>) -> bool {
-        let Self { readers, streams, is_sure, list } = self;
+        let Self { readers, streams, is_sure } = self;
         let sender = side.sender;
         let [low, high] = readers;
         let (this, other) = if sender == 0 { (low, high) } else { (high, low) };
         let Some(reader) = this else { return false };
-        match reader.part(part, *is_sure, streams, list, side) {
+        match reader.part(part, *is_sure, streams, side) {
             Taken::Refused => {
                 *this = None;
                 return false;
@@ -154,7 +153,7 @@ impl Http2 {
     /// Bytes that it keeps.
     pub(super) fn size(&self) -> usize {
         let readers: usize = self.readers.iter().flatten().map(Reader::size).sum();
-        size_of::<Self>() + readers + self.streams.size() + self.list.size()
+        size_of::<Self>() + readers + self.streams.size()
     }
 }
 
