@@ -260,7 +260,7 @@ impl Reader {
             None => frame.kind != kind::CONTINUATION,
         };
         let is_good = match self.trust {
-            Trust::Sure => is_possible(frame),
+            Trust::Sure => frame.is_possible(),
             Trust::Guess { .. } => frame.is_plausible(),
         };
         if is_due && is_good { Ok(()) } else { Err(Nonsense) }
@@ -465,19 +465,6 @@ fn is_of_head(frame: &Frame) -> bool {
 /// Whether its payload says something.
 fn is_kept(frame: &Frame) -> bool {
     is_of_head(frame) || matches!(frame.kind, kind::RST_STREAM | kind::SETTINGS | kind::GOAWAY)
-}
-
-/// Whether a peer could go on after it; other flags and types are to be ignored (RFC 9113 sections 4.1, 5.5 and 6).
-fn is_possible(frame: &Frame) -> bool {
-    match frame.kind {
-        kind::DATA | kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION => frame.stream != 0,
-        kind::RST_STREAM => frame.stream != 0 && frame.length == 4,
-        kind::SETTINGS => frame.stream == 0 && frame.length.is_multiple_of(6),
-        kind::PING => frame.stream == 0 && frame.length == 8,
-        kind::GOAWAY => frame.stream == 0 && frame.length >= 8,
-        kind::WINDOW_UPDATE => frame.length == 4,
-        _ => true,
-    }
 }
 
 /// Where something looks like a frame header: only at the start of a part, unless the connection is known to have frames.

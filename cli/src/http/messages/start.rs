@@ -211,7 +211,7 @@ mod tests {
         for start in ["GET /", "FROBNICATE x", "G", "GET", "H", "HTTP/1", "HTTP/1.1 200", "HTTP/2 200", "a-b! c"] {
             assert!(may_start(start.as_bytes()), "{start}");
         }
-        for start in ["", " GET", "GET/", "PRI * HTTP/2.0", "HTTP/x 200", "\x16\x03\x01", "(x) y"] {
+        for start in ["", " GET", "GET/", "PRI * HTTP/2.0\r\n", "HTTP/x 200", "\x16\x03\x01", "(x) y"] {
             assert!(!may_start(start.as_bytes()), "{start}");
         }
         assert!(!may_start(&[b'x'; 100]));
