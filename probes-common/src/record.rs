@@ -23,8 +23,8 @@ pub mod flag {
     /// The covered bytes were sent by the receiver that the record names, before this segment: of the segment, only its
     /// addresses count.
     pub const OPPOSITE: u16 = 1 << 6;
-    /// The covered bytes are frames of HTTP/2, in step; with [`HEAD_START`], they start with a frame header, and what is covered and
-    /// not captured is payload of DATA frames.
+    /// The covered bytes are frames of HTTP/2, in step; with [`HEAD_START`], they start with a frame header or the preface, and what is
+    /// covered and not captured is payload of DATA frames.
     pub const HTTP2: u16 = 1 << 7;
 }
 

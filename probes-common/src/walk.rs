@@ -85,7 +85,11 @@ pub trait Tap: Sized {
     /// How many runs of frames are followed in a segment at most: no more than half of all steps, so that the rest can go up whole.
     fn most_runs(&self) -> u32;
 
-    /// [`frames::step`]; this and the next three are here so that the kernel can have one copy of each, which the verifier checks once.
+    /// [`messages`]; this and the next four are here so that the kernel can have one copy of each, which the verifier checks once.
+    fn messages(&mut self, walk: &Walk, connection: &mut Connection, remaining: u32) -> u32 {
+        messages(walk, connection, remaining, self)
+    }
+    /// [`frames::step`].
     fn frames(&mut self, walk: &mut Walk, connection: &mut Connection, remaining: u32) -> u32 {
         frames::step(walk, connection, remaining, self)
     }
@@ -229,8 +233,21 @@ pub fn step<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) -
     if remaining == 0 || walk.offset > walk.segment.len {
         return true;
     }
-    let (this, other) = both(connection, walk.direction);
-    let done = match this.phase {
+    if frames::are_next(walk, connection) {
+        let done = tap.frames(walk, connection, remaining);
+        walk.offset = walk.offset.wrapping_add(done);
+        return done == 0;
+    }
+    let done = tap.messages(walk, connection, remaining);
+    walk.offset = walk.offset.wrapping_add(done);
+    done == 0 && !frames::are_next(walk, connection)
+}
+
+/// One step over what is not HTTP/2; returns how many bytes are done with, 0 when they cannot be read or are frames.
+#[inline(always)]
+pub fn messages<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap: &mut T) -> u32 {
+    let (this, _) = both(connection, walk.direction);
+    match this.phase {
         phase::BODY => body(this, &walk.segment, remaining, tap),
         phase::CHUNKED => chunks(this, walk, remaining, tap),
         phase::CLOSE => {
@@ -238,17 +255,13 @@ pub fn step<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) -
             report_if_due(this, &walk.segment, tap);
             remaining
         }
-        phase::HTTP2 | phase::HTTP2_GUESS | phase::UPGRADED => tap.frames(walk, connection, remaining),
-        _ if frames::may_be(this, other, walk.offset) => tap.frames(walk, connection, remaining),
         phase::TLS => {
             tap.count(Counter::Tls);
             pass(this, remaining)
         }
         phase::DESYNC => tap.raw(this, walk, remaining),
         _ => message(walk, connection, remaining, tap),
-    };
-    walk.offset = walk.offset.wrapping_add(done);
-    done == 0
+    }
 }
 
 /// After the last step: what the steps left over goes up as far as it can, and a FIN or RST is told.
@@ -472,7 +485,7 @@ fn submit_raw<T: Tap>(walk: &Walk, count: u32, tap: &mut T) {
 
 /// At a boundary, within a head, or not yet in step.
 #[inline(always)]
-fn message<T: Tap>(walk: &mut Walk, connection: &mut Connection, remaining: u32, tap: &mut T) -> u32 {
+fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap: &mut T) -> u32 {
     let end = if remaining < WINDOW as u32 { remaining } else { WINDOW as u32 };
     if !tap.load(walk.offset, end) {
         return 0;
@@ -486,7 +499,7 @@ fn message<T: Tap>(walk: &mut Walk, connection: &mut Connection, remaining: u32,
             Start::Head => {}
             // Nothing else is known of the connection; later on it is in a tunnel whose beginning was not followed.
             _ if this.http == 0 && (other.http == 0 || frames::is_http2(other)) && frames::begin(this, walk, &start, other, tap) => {
-                return tap.frames(walk, connection, remaining);
+                return 0;
             }
             Start::Blank => {
                 // RFC 9112 section 2.2: empty lines before a request line are to be ignored.

@@ -77,16 +77,15 @@ pub(super) fn is_http2(direction: &Direction) -> bool {
     is_framed(direction.phase) && direction.http != 0
 }
 
-/// Whether what was taken for something else goes on with [`step`]: when the other direction is one of HTTP/2, or this one is out
-/// of step and was never one of HTTP/1.
+/// Whether the segment goes on with [`step`]: with frames, or what may be some. That is also what was taken for something else
+/// when the other direction is one of HTTP/2, and a segment out of step in a direction that never was one of HTTP/1.
 #[inline(always)]
-pub(super) fn may_be(this: &Direction, other: &Direction, offset: u32) -> bool {
-    if this.http != 0 {
-        return false;
-    }
+pub(super) fn are_next(walk: &Walk, connection: &mut Connection) -> bool {
+    let (this, other) = both(connection, walk.direction);
     match this.phase {
-        phase::JOINED | phase::HEAD | phase::TLS => is_http2(other),
-        phase::DESYNC => offset == 0 && (other.http == 0 || is_http2(other)),
+        phase::HTTP2 | phase::HTTP2_GUESS | phase::UPGRADED => true,
+        phase::JOINED | phase::HEAD | phase::TLS => this.http == 0 && is_http2(other),
+        phase::DESYNC => this.http == 0 && walk.offset == 0 && (other.http == 0 || is_http2(other)),
         _ => false,
     }
 }

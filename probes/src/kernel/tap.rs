@@ -76,7 +76,8 @@ impl Job {
             unsafe { bpf_loop(STEPS, step_callback as *mut c_void, (&raw mut self).cast(), 0) };
         } else {
             for _ in 0..FEW_STEPS {
-                if step(&mut self) != 0 {
+                // SAFETY: the job holds what the function wants.
+                if unsafe { ehl_step(self.skb, self.scratch, self.connection) } != 0 {
                     break;
                 }
             }
@@ -123,10 +124,11 @@ unsafe extern "C" fn step_callback(_index: u64, job: *mut c_void) -> i64 {
 #[inline(always)]
 fn step(job: &mut Job) -> u32 {
     // SAFETY: as in `Job::run`.
-    unsafe { ehl_step(job.skb, job.scratch, job.connection) }
+    let (walk, connection) = unsafe { (&mut (*job.scratch).walk, &mut *job.connection) };
+    walk::step(walk, connection, job) as u32
 }
 
-/// [`step`]. A global function (see the module `kernel`).
+/// [`step`], where the verifier goes round the loop. A global function (see the module `kernel`).
 ///
 /// # Safety
 /// All three are valid, or null.
@@ -136,10 +138,22 @@ unsafe extern "C" fn ehl_step(skb: *mut __sk_buff, scratch: *mut Scratch, connec
     if scratch.is_null() || connection.is_null() {
         return 1;
     }
+    step(&mut Job { skb, scratch, connection })
+}
+
+/// [`walk::messages`]. A global function (see the module `kernel`).
+///
+/// # Safety
+/// All three are valid, or null.
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_messages(skb: *mut __sk_buff, scratch: *mut Scratch, connection: *mut Connection, remaining: u32) -> u32 {
+    if scratch.is_null() || connection.is_null() {
+        return 0;
+    }
     let mut job = Job { skb, scratch, connection };
     // SAFETY: as in `Job::run`.
-    let (walk, connection) = unsafe { (&mut (*scratch).walk, &mut *connection) };
-    walk::step(walk, connection, &mut job) as u32
+    unsafe { walk::messages(&(*scratch).walk, &mut *connection, remaining, &mut job) }
 }
 
 /// What a head scan works on.
@@ -293,6 +307,12 @@ impl Tap for Job {
     #[inline(always)]
     fn most_runs(&self) -> u32 {
         if setting(&BPF_LOOP) != 0 { STEPS / 2 } else { FEW_STEPS / 2 }
+    }
+
+    #[inline(always)]
+    fn messages(&mut self, _walk: &Walk, connection: &mut Connection, remaining: u32) -> u32 {
+        // SAFETY: as in `Job::run`; the walk is the one in the scratch memory.
+        unsafe { ehl_messages(self.skb, self.scratch, connection, remaining) }
     }
 
     #[inline(always)]
