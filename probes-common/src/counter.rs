@@ -14,22 +14,20 @@ pub enum Counter {
     Segments = 3,
     /// Segments of connections that carry TLS.
     Tls = 4,
-    /// Segments of connections that carry HTTP/2.
-    Http2 = 5,
     /// Segments that start with a PROXY protocol header.
-    Proxy = 6,
-    /// Segments that are none of these and not HTTP/1.
-    Other = 7,
+    Proxy = 5,
+    /// Segments that are none of these and not HTTP.
+    Other = 6,
     /// IP fragments after the first one, which carry no ports.
-    Fragments = 8,
+    Fragments = 7,
     /// Connections whose state did not fit the map: everything they send goes up.
-    Untracked = 9,
+    Untracked = 8,
     /// Directions that fell out of step (reordering, unprovable framing): everything goes up from there.
-    Desynchronised = 10,
+    Desynchronised = 9,
 }
 
 /// How many counters there are.
-pub const COUNTERS: u32 = 11;
+pub const COUNTERS: u32 = 10;
 
 impl Counter {
     /// Index into the map.
