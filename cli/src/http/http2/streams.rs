@@ -179,22 +179,30 @@ impl Streams {
         if fields.is_interim() {
             return;
         }
-        let is_answered = self.open.get(&place.stream).map(|stream| stream.exchange.response_first_ns.is_some());
-        let is_trailers = is_answered == Some(true) || !fields.is_response && fields.is_whole;
-        if is_answered.is_none() && self.is_late(place, is_trailers, fields) {
+        let before = self.open.get(&place.stream).map(|stream| &stream.exchange);
+        let is_known = before.is_some();
+        let is_answered = before.is_some_and(|exchange| exchange.response_first_ns.is_some());
+        // What has no status that is known may have been an interim response.
+        let is_doubtful = is_answered && before.is_some_and(|exchange| exchange.response.as_ref().is_none_or(|head| head.status.is_none()));
+        let is_final = !is_answered || is_doubtful && fields.is_response;
+        let is_trailers = !is_final || !fields.is_response && fields.is_whole;
+        if !is_known && self.is_late(place, is_trailers, fields) {
             return;
         }
         let requests_lost = self.requests_lost;
         self.kept = self.keep(place.stream, side, |stream, side| {
             let Stream { exchange, request_over, .. } = stream;
             exchange.flags |= fields.flags;
-            if is_answered.is_none() {
+            if !is_known {
                 // The request was not seen.
                 *request_over = true;
                 exchange.flags |= if requests_lost { Flags::GAP } else { Flags::default() };
             }
             if is_trailers {
                 add(&mut exchange.response_bytes, place.size);
+                if is_doubtful && !fields.is_whole {
+                    exchange.response_bytes = None;
+                }
                 trailers(&mut exchange.response, Direction::Response, fields, side);
             } else {
                 exchange.response = Some(Head::new(&fields.response(), &side.shared.wanted, &side.shared.redactor));
