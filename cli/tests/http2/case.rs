@@ -47,14 +47,25 @@ impl Case {
             _ => random.pick(&[0, 500, 2000, 20_000, 200_000]),
         };
         let streams = random.pick(&[1, 3, 10, 50]);
-        Self::sized(Shape { bytes, streams, depth: random.pick(&[1, 2, 10]), traps, odd }, cutting, pauses, random)
+        Self::sized(
+            Shape { bytes, streams, depth: random.pick(&[1, 2, 10]), traps, pads: random.percent(50), odd },
+            cutting,
+            pauses,
+            random,
+        )
+    }
+
+    /// To be seen in part.
+    pub(crate) fn partly(random: &mut Random) -> Self {
+        let (traps, odd) = (random.percent(20), random.percent(50));
+        Self::of(traps, odd, false, random)
     }
 
     /// Of a few frames, for many cases in a second.
     fn small(pauses: bool, random: &mut Random) -> Self {
         let cutting = random.pick(&[Cutting::Mss, Cutting::UpTo(20), Cutting::UpTo(200), Cutting::Wicked, Cutting::Wicked]);
         let (bytes, streams, depth) = (random.pick(&[0, 50, 200]), random.pick(&[1, 2, 3]), random.pick(&[1, 3]));
-        let shape = Shape { bytes, streams, depth, traps: random.percent(70), odd: random.percent(70) };
+        let shape = Shape { bytes, streams, depth, traps: random.percent(70), pads: random.percent(70), odd: random.percent(70) };
         Self::sized(shape, cutting, pauses, random)
     }
 

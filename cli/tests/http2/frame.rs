@@ -12,8 +12,8 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
 }
 
 /// With padding, now and then.
-pub(crate) fn padded(kind: u8, flags: u8, stream: u32, payload: &[u8], random: &mut Random) -> Vec<u8> {
-    if random.percent(85) {
+pub(crate) fn padded(kind: u8, flags: u8, stream: u32, payload: &[u8], pads: bool, random: &mut Random) -> Vec<u8> {
+    if !pads || random.percent(85) {
         return frame(kind, flags, stream, payload);
     }
     let padding = random.pick(&[0, 1, 10, 255]);
@@ -21,15 +21,15 @@ pub(crate) fn padded(kind: u8, flags: u8, stream: u32, payload: &[u8], random: &
 }
 
 /// HEADERS or PUSH_PROMISE, and CONTINUATION. What is promised or said of priority comes before the block.
-pub(crate) fn head(kind: u8, flags: u8, stream: u32, before: &[u8], block: &[u8], random: &mut Random) -> Vec<u8> {
+pub(crate) fn head(kind: u8, flags: u8, stream: u32, before: &[u8], block: &[u8], pads: bool, random: &mut Random) -> Vec<u8> {
     let most = random.pick(&[16_000, 16_000, 16_000, 100, 10, 1]);
     let mut parts: Vec<&[u8]> = block.chunks(most.max(block.len() / 20 + 1).min(16_000)).collect();
-    if parts.len() > 1 && random.percent(10) {
+    if pads && parts.len() > 1 && random.percent(10) {
         parts.insert(random.within(0..parts.len()), &[]);
     }
     let last = parts.len() - 1;
     let end = |number: usize| if number == last { frame_flag::END_HEADERS } else { 0 };
-    let mut bytes = padded(kind, flags | end(0), stream, &[before, parts[0]].concat(), random);
+    let mut bytes = padded(kind, flags | end(0), stream, &[before, parts[0]].concat(), pads, random);
     for (number, part) in parts.iter().enumerate().skip(1) {
         bytes.extend(frame(kind::CONTINUATION, end(number), stream, part));
     }
@@ -52,7 +52,7 @@ pub(crate) fn noise(stream: u32, random: &mut Random) -> Vec<u8> {
         3 => frame(kind::WINDOW_UPDATE, 0, stream, &[0, 0, 0, 1]),
         4 => frame(kind::PRIORITY, 0, stream, &[0, 0, 0, 0, 16]),
         // Reserved by nobody for nothing.
-        5 => frame(0x0b + 0x1f * random.within(0..8) as u8, random.number() as u8, stream, b"GET /trap HTTP/1.1\r\n\r\n"),
+        5 => frame(0x0b + 0x1f * random.within(0..8) as u8, random.number() as u8, stream, b"nothing at all"),
         // PRIORITY_UPDATE (RFC 9218 section 7.1).
         6 => frame(0x10, 0, 0, &[&stream.to_be_bytes()[..], b"u=1, i"].concat()),
         // ALTSVC (RFC 7838 section 4).

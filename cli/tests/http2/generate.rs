@@ -21,6 +21,8 @@ pub(crate) struct Shape {
     pub(crate) depth: usize,
     /// Whether bodies contain what looks like messages and frames.
     pub(crate) traps: bool,
+    /// Whether frames are padded, and heads cut so that nothing of them is in a frame.
+    pub(crate) pads: bool,
     /// Whether streams are reset and refused, and the connection starts in odd ways.
     pub(crate) odd: bool,
 }

@@ -8,6 +8,7 @@ mod case;
 mod frame;
 mod generate;
 mod hpack;
+mod lost;
 mod opening;
 mod plan;
 mod rows;
@@ -30,8 +31,10 @@ mod tap;
 #[expect(dead_code, reason = "heads are cut always")]
 mod wire;
 
-use case::{Case, is_truth_told};
+use case::{Case, is_truth_told, ways};
 use check::check;
+use random::Random;
+use wire::Packet;
 
 #[test]
 fn tells_exactly_what_was_said_however_it_is_cut() {
@@ -52,4 +55,53 @@ fn holds_for_what_a_fuzzer_chooses() {
         let choices: Vec<u8> = (0..random.within(0..300)).map(|_| random.number() as u8).collect();
         is_truth_told(&choices)
     });
+}
+
+#[test]
+fn a_connection_may_be_joined_at_any_segment() {
+    check("joined", 400, |random| {
+        let case = Case::partly(random);
+        let packets = &case.wire.packets[random.within(0..case.wire.packets.len())..];
+        show::case(&case);
+        show::packets(packets);
+        for (what, told) in ways(packets) {
+            case.is_plausible(what, &told.rows)?;
+            case.is_found_again(what, [packets; 2], &told.rows)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn lost_segments_cost_what_they_carried_and_what_needs_it() {
+    check("lost segments", 400, |random| {
+        let case = Case::partly(random);
+        let (packets, after) = lose(case.wire.packets.clone(), random);
+        show::case(&case);
+        show::packets(&packets);
+        for (what, told) in ways(&packets) {
+            case.is_plausible(what, &told.rows)?;
+            case.is_found_again(what, [&packets[after[0]..], &packets[after[1]..]], &told.rows)?;
+        }
+        Ok(())
+    });
+}
+
+/// Those that are not lost, and of each end the first one after the last one that is.
+fn lose(packets: Vec<Packet>, random: &mut Random) -> (Vec<Packet>, [usize; 2]) {
+    let percent = random.pick(&[1, 1, 5, 20]);
+    let burst = random.pick(&[1, 3, 10]);
+    // For a while all is well again.
+    let until = random.within(0..packets.len());
+    let (mut left, mut kept, mut after) = (0, Vec::new(), [0; 2]);
+    for (number, packet) in packets.into_iter().enumerate() {
+        left = if number < until && random.percent(percent) { random.within(0..burst) + 1 } else { left };
+        if left > 0 {
+            left -= 1;
+            after[packet.from] = kept.len();
+        } else {
+            kept.push(packet);
+        }
+    }
+    (kept, after)
 }

@@ -194,7 +194,7 @@ impl<'r> Talk<'r> {
         let at = self.streams[from].len();
         let block = self.encoders[from].block(fields, at, self.random);
         let flags = if ends { frame_flag::END_STREAM } else { 0 } | if before.len() == 5 { frame_flag::PRIORITY } else { 0 };
-        let bytes = head(kind, flags, id, before, &block.bytes, self.random);
+        let bytes = head(kind, flags, id, before, &block.bytes, self.shape.pads, self.random);
         Span { from, range: self.emit(from, &bytes), is_data: false, since: block.since }
     }
 
@@ -210,7 +210,7 @@ impl<'r> Talk<'r> {
             body[at..end].copy_from_slice(&trap[..end - at]);
         }
         let flags = if ends { frame_flag::END_STREAM } else { 0 };
-        let bytes = padded(kind::DATA, flags, id, &body, self.random);
+        let bytes = padded(kind::DATA, flags, id, &body, self.shape.pads, self.random);
         let range = self.emit(from, &bytes);
         let end = range.end;
         self.shape.bytes = self.shape.bytes.saturating_sub(len);
