@@ -6,6 +6,7 @@
 
 mod case;
 mod frame;
+mod garbage;
 mod generate;
 mod hpack;
 mod lost;
