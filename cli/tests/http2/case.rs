@@ -1,8 +1,9 @@
 //! A conversation on the wire, and whether what is told of it is the truth.
 
+use ehl_probes_common::frame::{FRAME_HEADER_LEN, Frame, frame_flag, kind};
 use ehl_probes_common::record::tcp_flag;
 
-use crate::generate::{CLIENT, Conversation, SERVER, Shape, conversation};
+use crate::generate::{CLIENT, Conversation, SERVER, Shape, Span, conversation};
 use crate::random::Random;
 use crate::rows::{Row, Told, from_packets, from_records};
 use crate::show;
@@ -76,6 +77,22 @@ impl Case {
         Self { conversation, wire, cutting, shape }
     }
 
+    /// Makes the head of an exchange one that nobody can decode: its first field is an entry that cannot be. Answers where.
+    pub(crate) fn corrupt(&mut self, random: &mut Random) -> Option<(usize, usize)> {
+        let bytes = &self.conversation.streams;
+        let is_plain = |span: &&Span| bytes[span.from].bytes[span.range.start + 4] & (frame_flag::PADDED | frame_flag::PRIORITY) == 0;
+        let heads = self.conversation.truths.iter().flat_map(|truth| [truth.request.first(), truth.response.first()]).flatten();
+        let is_head = |span: &&Span| !span.is_data && is_headers(&bytes[span.from].bytes[span.range.start..]);
+        let heads: Vec<_> = heads.filter(is_head).filter(is_plain).cloned().collect();
+        let Span { from, range, .. } = heads.get(random.within(0..heads.len().max(1)))?;
+        const INDEX_0: u8 = 0x80;
+        let at = range.start + FRAME_HEADER_LEN as usize;
+        for packet in self.wire.packets.iter_mut().filter(|packet| packet.from == *from && packet.offset <= at && at < packet.end()) {
+            packet.payload[at - packet.offset] = INDEX_0;
+        }
+        Some((*from, at))
+    }
+
     /// The segments, some of them late, and some seen again.
     pub(crate) fn disordered(&self, random: &mut Random) -> Vec<Packet> {
         let mut packets = self.wire.packets.clone();
@@ -118,6 +135,11 @@ impl Case {
         }
         Ok(told.into_iter().map(|(_, told)| told).collect())
     }
+}
+
+/// Whether they are HEADERS with something of a head in them.
+fn is_headers(bytes: &[u8]) -> bool {
+    bytes.first_chunk().map(Frame::of).is_some_and(|frame| frame.kind == kind::HEADERS && frame.length > 0)
 }
 
 /// How much of the client's stream stands before the server's FIN, if that came with bytes.

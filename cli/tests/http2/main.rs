@@ -8,6 +8,7 @@ mod case;
 mod frame;
 mod garbage;
 mod generate;
+mod hostile;
 mod hpack;
 mod lost;
 mod opening;
@@ -18,6 +19,8 @@ mod truth;
 
 #[path = "../conversation/check.rs"]
 mod check;
+#[path = "../conversation/memory.rs"]
+mod memory;
 #[path = "../conversation/message.rs"]
 #[expect(dead_code, reason = "there are no chunks, and heads are others")]
 mod message;
@@ -105,4 +108,21 @@ fn lose(packets: Vec<Packet>, random: &mut Random) -> (Vec<Packet>, [usize; 2]) 
         }
     }
     (kept, after)
+}
+
+#[test]
+fn a_head_that_cannot_be_decoded_is_counted_and_makes_nothing_wrong() {
+    check("undecodable", 400, |random| {
+        let mut case = Case::of(false, random.percent(50), false, random);
+        let Some(place) = case.corrupt(random) else { return Ok(()) };
+        show::case(&case);
+        show::packets(&case.wire.packets);
+        for (what, told) in ways(&case.wire.packets) {
+            case.is_plausible(what, &told.rows)?;
+            if told.undecodable == 0 {
+                return Err(format!("{what}: the head at {place:?} was decoded"));
+            }
+        }
+        Ok(())
+    });
 }
