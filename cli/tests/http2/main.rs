@@ -5,11 +5,13 @@
 //! what was on the wire.
 
 mod case;
+mod found;
 mod frame;
 mod garbage;
 mod generate;
 mod hostile;
 mod hpack;
+mod line;
 mod lost;
 mod opening;
 mod plan;
@@ -32,7 +34,6 @@ mod show;
 #[expect(dead_code, reason = "counters are not looked at")]
 mod tap;
 #[path = "../conversation/wire.rs"]
-#[expect(dead_code, reason = "heads are cut always")]
 mod wire;
 
 use case::{Case, is_truth_told, ways};

@@ -18,7 +18,7 @@ impl Talk<'_> {
         if odd && self.random.percent(10) {
             self.proxied = Some([192, 0, 2, 7]);
             let header = self.random.pick(&[V1, V2]);
-            self.text(CLIENT, header);
+            self.line.text(CLIENT, header, self.random);
         }
         if odd && self.random.percent(15) {
             return self.upgrade();
@@ -27,7 +27,7 @@ impl Talk<'_> {
         let begins = if odd && self.random.percent(20) { SERVER } else { CLIENT };
         for from in [begins, 1 - begins] {
             if from == CLIENT {
-                self.text(CLIENT, PREFACE);
+                self.line.text(CLIENT, PREFACE, self.random);
             }
             self.settings(from);
         }
@@ -44,7 +44,7 @@ impl Talk<'_> {
             "GET /n/0 HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: {said}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        let begin = self.text(CLIENT, request.as_bytes());
+        let begin = self.line.text(CLIENT, request.as_bytes(), self.random);
         let end = begin + request.len();
         truth.request.push(Span { from: CLIENT, range: begin..end, is_data: false, since: begin });
         truth.ends[CLIENT] = Some(end);
@@ -52,15 +52,15 @@ impl Talk<'_> {
         plan.steps[SERVER].retain(|step| !matches!(step, Step::Push));
         self.truths.push(truth);
         self.plans.push(plan);
-        self.see(SERVER, end);
-        let begin = self.text(SERVER, b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
-        let end = self.streams[SERVER].len();
-        self.streams[SERVER].cuts.extend([begin + 5, end - 1, end]);
+        self.line.see(SERVER, end, self.random);
+        let begin = self.line.text(SERVER, b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", self.random);
+        let end = self.line.streams[SERVER].len();
+        self.line.streams[SERVER].cuts.extend([begin + 5, end - 1, end]);
         self.encoders[SERVER].allow(table);
         self.settings(SERVER);
         self.next_id[CLIENT] = 3;
-        self.see(CLIENT, end);
-        self.text(CLIENT, PREFACE);
+        self.line.see(CLIENT, end, self.random);
+        self.line.text(CLIENT, PREFACE, self.random);
         self.settings(CLIENT);
     }
 
@@ -87,17 +87,8 @@ impl Talk<'_> {
                 _ => said.push((0x0a0a, 7)),
             }
         }
-        let end = self.emit(from, &settings(&said)).end;
+        let end = self.line.emit(from, &settings(&said), self.random).end;
         self.settings[from].push((tables, longest, end));
-    }
-
-    /// What is no frame. Answers where it begins.
-    fn text(&mut self, from: usize, text: &[u8]) -> usize {
-        let begin = self.streams[from].len();
-        let within = begin + self.random.within(1..text.len());
-        self.streams[from].cuts.extend([within, begin + text.len() - 1]);
-        self.streams[from].text(text);
-        begin
     }
 }
 

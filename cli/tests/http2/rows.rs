@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use ehl::http::exchange::Exchange;
-use ehl::http::head::{Direction, Wanted};
+use ehl::http::head::{Direction, Head, Wanted};
 use ehl::http::redact::{Mode, Redactor};
 use ehl::http::tracker::Tracker;
 use ehl::source::capture_file::split;
@@ -77,7 +77,7 @@ impl Row {
             host: text(request.and_then(|head| head.host())),
             status: response.and_then(|head| head.status),
             answer: text(response.and_then(|head| head.column(0))),
-            grpc_status: response.and_then(|head| head.grpc_status()),
+            grpc_status: response.and_then(Head::grpc_status),
             request_bytes: exchange.request_bytes,
             response_bytes: exchange.response_bytes,
             client: exchange.client_address(),

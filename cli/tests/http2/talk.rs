@@ -3,8 +3,9 @@
 use ehl_probes_common::frame::{frame_flag, kind};
 
 use crate::frame::{frame, head, noise, padded};
-use crate::generate::{CLIENT, Conversation, End, SERVER, Send, Shape, Span, Truth};
+use crate::generate::{CLIENT, Conversation, End, SERVER, Shape, Span, Truth};
 use crate::hpack::{Encoder, Field};
+use crate::line::Line;
 use crate::message::Bytes;
 use crate::plan::{Plan, Step, exchange, pushed};
 use crate::random::Random;
@@ -13,13 +14,7 @@ pub(crate) struct Talk<'r> {
     pub(crate) shape: Shape,
     pub(crate) random: &'r mut Random,
     pub(crate) encoders: [Encoder; 2],
-    pub(crate) streams: [Bytes; 2],
-    frames: [Vec<usize>; 2],
-    sends: Vec<Send>,
-    /// How much of each stream was sent.
-    sent: [usize; 2],
-    /// How much of the other stream each end must have seen.
-    needs: [usize; 2],
+    pub(crate) line: Line,
     pub(crate) truths: Vec<Truth>,
     pub(crate) plans: Vec<Plan>,
     pub(crate) next_id: [u32; 2],
@@ -40,11 +35,7 @@ impl<'r> Talk<'r> {
             shape,
             random,
             encoders: [Encoder::new(), Encoder::new()],
-            streams: Default::default(),
-            frames: Default::default(),
-            sends: Vec::new(),
-            sent: [0; 2],
-            needs: [0; 2],
+            line: Line::default(),
             truths: Vec::new(),
             plans: Vec::new(),
             next_id: [1, 2],
@@ -66,11 +57,11 @@ impl<'r> Talk<'r> {
                 break;
             }
         }
-        self.flush(CLIENT, true);
-        self.flush(SERVER, true);
+        self.line.flush(CLIENT, true, self.random);
+        self.line.flush(SERVER, true, self.random);
         let end = self.random.pick(&[End::Open, End::Fin(CLIENT), End::Fin(SERVER), End::Reset(CLIENT), End::Reset(SERVER)]);
-        self.streams.iter_mut().for_each(|stream| stream.cuts.sort_unstable());
-        let Self { streams, frames, sends, truths, goaways, proxied, .. } = self;
+        self.line.streams.iter_mut().for_each(|stream| stream.cuts.sort_unstable());
+        let Self { line: Line { streams, frames, sends, .. }, truths, goaways, proxied, .. } = self;
         Conversation { streams, frames, sends, truths, goaways, proxied, end, closed: None }
     }
 
@@ -105,7 +96,7 @@ impl<'r> Talk<'r> {
         let asked = self.truths[number].request.first().map(|head| (head.from, head.range.end));
         match asked {
             None if from == SERVER => return,
-            Some((asker, at)) if asker != from => self.see(from, at),
+            Some((asker, at)) if asker != from => self.line.see(from, at, self.random),
             _ => {}
         }
         if let Some(step) = self.plans[place].steps[from].pop_front() {
@@ -178,7 +169,7 @@ impl<'r> Talk<'r> {
             Step::Push => self.promise(id),
             Step::Reset(code) => {
                 let bytes = frame(kind::RST_STREAM, 0, id, &code.to_be_bytes());
-                let end = self.emit(from, &bytes).end;
+                let end = self.line.emit(from, &bytes, self.random).end;
                 self.truths[number].resets.push((from, end));
             }
         }
@@ -191,11 +182,11 @@ impl<'r> Talk<'r> {
     }
 
     fn say_head(&mut self, id: u32, from: usize, kind: u8, before: &[u8], fields: &[Field], ends: bool) -> Span {
-        let at = self.streams[from].len();
+        let at = self.line.streams[from].len();
         let block = self.encoders[from].block(fields, at, self.random);
         let flags = if ends { frame_flag::END_STREAM } else { 0 } | if before.len() == 5 { frame_flag::PRIORITY } else { 0 };
         let bytes = head(kind, flags, id, before, &block.bytes, self.shape.pads, self.random);
-        Span { from, range: self.emit(from, &bytes), is_data: false, since: block.since }
+        Span { from, range: self.line.emit(from, &bytes, self.random), is_data: false, since: block.since }
     }
 
     fn say_data(&mut self, number: usize, id: u32, from: usize, len: usize, ends: bool) {
@@ -211,7 +202,7 @@ impl<'r> Talk<'r> {
         }
         let flags = if ends { frame_flag::END_STREAM } else { 0 };
         let bytes = padded(kind::DATA, flags, id, &body, self.shape.pads, self.random);
-        let range = self.emit(from, &bytes);
+        let range = self.line.emit(from, &bytes, self.random);
         let end = range.end;
         self.shape.bytes = self.shape.bytes.saturating_sub(len);
         self.add(number, from, Span { from, range, is_data: true, since: 0 });
@@ -235,7 +226,7 @@ impl<'r> Talk<'r> {
         let from = self.random.within(0..2);
         let stream = 1 + 2 * self.random.within(0..self.next_id[CLIENT] as usize / 2 + 1) as u32;
         let bytes = noise(stream, self.random);
-        self.emit(from, &bytes);
+        self.line.emit(from, &bytes, self.random);
     }
 
     fn acknowledge_settings(&mut self) {
@@ -244,18 +235,18 @@ impl<'r> Talk<'r> {
             return;
         }
         let (tables, longest, at) = self.settings[1 - by].remove(0);
-        self.see(by, at);
+        self.line.see(by, at, self.random);
         for table in tables {
             self.encoders[by].allow(table);
         }
         self.longest[by] = longest as usize;
         let bytes = frame(kind::SETTINGS, frame_flag::ACK, 0, &[]);
-        self.emit(by, &bytes);
+        self.line.emit(by, &bytes, self.random);
     }
 
     fn go_away(&mut self) {
         if self.random.percent(30) {
-            self.emit(CLIENT, &frame(kind::GOAWAY, 0, 0, &[0; 8]));
+            self.line.emit(CLIENT, &frame(kind::GOAWAY, 0, 0, &[0; 8]), self.random);
             return;
         }
         let answered = self.truths.iter().filter(|truth| !truth.response.is_empty()).map(|truth| truth.stream_id);
@@ -264,58 +255,12 @@ impl<'r> Talk<'r> {
         let last = if self.random.percent(30) { before } else { before.min(least.max(self.next_id[CLIENT].saturating_sub(3))) };
         let last = if self.random.percent(50) { last } else { least.min(before) };
         let bytes = frame(kind::GOAWAY, 0, 0, &[&last.to_be_bytes()[..], &[0, 0, 0, 0], b"bye"].concat());
-        self.see(SERVER, self.streams[CLIENT].len());
-        let end = self.emit(SERVER, &bytes).end;
+        self.line.see(SERVER, self.line.streams[CLIENT].len(), self.random);
+        let end = self.line.emit(SERVER, &bytes, self.random).end;
         self.goaways.push((end, last));
         if last < 0x7fff_ffff {
             // Some may be on their way.
             self.left = self.left.min(self.random.within(0..3));
         }
-    }
-
-    /// `from` has seen so much of the other stream.
-    pub(crate) fn see(&mut self, from: usize, at: usize) {
-        if self.sent[1 - from] < at {
-            self.flush(1 - from, true);
-        }
-        self.needs[from] = self.needs[from].max(at);
-    }
-
-    /// One or more frames. What the other end said before is on its way by then, or most of it.
-    pub(crate) fn emit(&mut self, from: usize, frames: &[u8]) -> std::ops::Range<usize> {
-        let whole = self.random.percent(80);
-        self.flush(1 - from, whole);
-        let start = self.streams[from].len();
-        let mut at = 0;
-        while let Some([a, b, c]) = frames[at..].first_chunk() {
-            self.frames[from].push(start + at);
-            self.cut(from, start + at);
-            at += 9 + u32::from_be_bytes([0, *a, *b, *c]) as usize;
-        }
-        self.streams[from].text(frames);
-        if self.random.percent(20) {
-            self.flush(from, true);
-        }
-        start..start + frames.len()
-    }
-
-    /// A frame starts at `at`: before it, in its header, after it, it hurts.
-    fn cut(&mut self, from: usize, at: usize) {
-        let within = at + self.random.within(1..9);
-        self.streams[from].cuts.extend([at, within, at + 9, at + 10]);
-    }
-
-    /// Sends what was said, or most of it.
-    pub(crate) fn flush(&mut self, from: usize, whole: bool) {
-        let (begin, end) = (self.sent[from], self.streams[from].len());
-        let end = if whole || begin == end { end } else { self.random.within(begin..end + 1) };
-        if begin == end {
-            return;
-        }
-        let before = self.sends.iter().rev().find(|send| send.from == from).map_or(0, |send| *send.acknowledged.start());
-        let other = self.sent[1 - from];
-        let least = self.random.within(before.max(self.needs[from])..other + 1);
-        self.sends.push(Send { from, range: begin..end, acknowledged: least..=other });
-        self.sent[from] = end;
     }
 }

@@ -81,11 +81,11 @@ impl Conversation {
 
     /// What ended the stream, and when.
     fn close(&self, truth: &Truth) -> (Close, Moment) {
-        let ends = truth.ends.iter().enumerate().map(|(from, end)| {
+        let mut ends = truth.ends.iter().enumerate().map(|(from, end)| {
             let from = if from == CLIENT { truth.request.first().map_or(CLIENT, |head| head.from) } else { from };
             end.map(|end| self.moment(from, end))
         });
-        let complete = ends.fold(Some(self.moment(CLIENT, 0)), |last, end| Some(last?.max(end?)));
+        let complete = ends.try_fold(self.moment(CLIENT, 0), |last, end| Some(last.max(end?)));
         let over = truth.ends[SERVER].map(|end| self.moment(SERVER, end));
         let asked = truth.request.first().map(|head| self.moment(head.from, head.range.end));
         let resets = truth.resets.iter().map(|(from, end)| self.moment(*from, *end));
