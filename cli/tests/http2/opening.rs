@@ -71,7 +71,7 @@ impl Talk<'_> {
 
     fn settings(&mut self, from: usize) {
         let (mut said, mut tables, mut longest) = (Vec::new(), Vec::new(), 16_384);
-        while self.random.percent(50) {
+        while said.len() < 10 && self.random.percent(50) {
             match self.random.within(0..5) {
                 0 => {
                     let size = self.random.pick(&[0, 100, 1000, 4096, 8192, 65_536, u32::MAX]);
