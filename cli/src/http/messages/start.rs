@@ -144,6 +144,7 @@ impl Messages {
         let is_expected = match &self.state {
             State::Boundary | State::Http2(_) => true,
             State::Proxy(opening) => !opening.joined,
+            State::Head(partial) => PREFACE.starts_with(&partial.bytes),
             _ => false,
         };
         part.proven & flag::HTTP2 != 0 && !is_expected && !self.is_http && !part.captured.starts_with(PREFACE_LINE)
