@@ -98,8 +98,9 @@ impl Reassembly {
         } else if distance <= 0 {
             self.pass_new(part, distance.unsigned_abs(), deliver);
             self.pass_held(deliver);
-        } else if part.proven & flag::UNPROVEN == 0 && part.proven != 0 {
-            // The kernel saw this part in order, so what is missing before it was lost on the way here.
+        } else if part.proven & (flag::UNPROVEN | flag::HTTP2) == 0 && part.proven != 0 {
+            // The kernel saw this part in order, so what is missing before it was lost on the way here. With HTTP/2, it may have
+            // come in step after what it missed.
             self.give_up(part.sequence, deliver);
             self.push(part, may_start, body_left, deliver);
         } else {
