@@ -864,11 +864,11 @@ unsafe extern "C" fn ehl_start(window: *const Window, end: u32, remaining: u32, 
 const PROXY_V1: u64 = u64::from_le_bytes(*b"PROXY \0\0");
 const PROXY_V2: u64 = u64::from_le_bytes(*b"\r\n\r\n\0\r\nQ");
 
-/// Whether one of them ends with the segment, before it is whole.
+/// Whether one of them, or the preface of HTTP/2, ends with the segment, before it is whole.
 #[inline(always)]
 fn is_cut_signature(word: u64, end: u32) -> bool {
     let is_start = |signature: u64| (word ^ signature) & below(end) == 0;
-    end < 7 && is_start(PROXY_V1) || end < 8 && is_start(PROXY_V2)
+    end < 7 && is_start(PROXY_V1) || end < 8 && is_start(PROXY_V2) || end < frames::LEAST_PREFACE && is_start(frames::PREFACE_START)
 }
 
 /// The header of version 1 of the PROXY protocol is one line of at most 107 bytes.

@@ -17,6 +17,8 @@ pub const CONFIRMED: u16 = 4;
 
 /// Bytes that tell the preface from a request: no method is called `PRI`.
 pub(super) const LEAST_PREFACE: u32 = 5;
+/// The first eight bytes.
+pub(super) const PREFACE_START: u64 = u64::from_le_bytes(*b"PRI * HT");
 
 /// Most frames in one record.
 const MOST_FRAMES: u32 = 16;
@@ -29,6 +31,10 @@ pub fn step<T: Tap>(walk: &mut Walk, connection: &mut Connection, remaining: u32
         return tap.raw(this, walk, remaining);
     }
     prepare(this, other, tap);
+    if after(walk.sequence(), this.next) > 0 {
+        // It was out of step before it was one of HTTP/2.
+        seek(this, walk.sequence());
+    }
     let behind = after(this.next, walk.sequence());
     if behind > 0 && is_framed(this.phase) {
         return late(this, walk, remaining, behind as u32, tap);
@@ -217,7 +223,8 @@ fn prepare<T: Tap>(this: &mut Direction, other: &Direction, tap: &mut T) {
 #[inline(always)]
 fn enter<T: Tap>(this: &mut Direction, phase: u8, part: u8, tap: &mut T) {
     tap.report(this, 0);
-    this.before = if this.phase == phase::DESYNC { phase::DESYNC } else { phase::JOINED };
+    // What began as HTTP/2 may still be it: user space is to tell.
+    this.before = if this.phase == phase::DESYNC || this.phase == phase::BOUNDARY { phase::DESYNC } else { phase::JOINED };
     this.phase = phase;
     this.since = this.next;
     this.in_row = 0;
