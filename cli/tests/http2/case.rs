@@ -11,7 +11,7 @@ use crate::tap::{Kernel, Loops};
 use crate::wire::{Cutting, Packet, Wire, reorder, repeat, wire};
 
 /// Whether the kernel's walk follows frames, and not only what is in front of them.
-pub(crate) const KERNEL_FOLLOWS_FRAMES: bool = false;
+pub(crate) const KERNEL_FOLLOWS_FRAMES: bool = true;
 
 /// A conversation on the wire.
 pub(crate) struct Case {
