@@ -349,11 +349,12 @@ fn jump<T: Tap>(this: &mut Direction, distance: u32, segment: Segment, tap: &mut
             this.left -= distance as u64;
             skip(this, &segment, distance);
         }
-        phase::CLOSE | phase::UPGRADED => skip(this, &segment, distance),
+        phase::CLOSE => skip(this, &segment, distance),
         phase::HTTP2 | phase::HTTP2_GUESS => frames::gap(this, distance, &segment, tap),
         phase::JOINED | phase::TLS | phase::DESYNC => {
             this.next = segment.sequence;
         }
+        phase::UPGRADED => frames::join(this, segment.sequence, tap),
         _ => tap.desynchronise(this, segment.time_ns),
     }
 }

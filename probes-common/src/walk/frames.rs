@@ -68,6 +68,8 @@ pub fn step<T: Tap>(walk: &mut Walk, connection: &mut Connection, remaining: u32
         this.in_row = 0;
         await_header(this);
     }
+    // What comes may end streams: what was sent on them before is to be told before.
+    tap.report(other, flag::OPPOSITE);
     run(this, walk, end, remaining, tap)
 }
 
@@ -177,6 +179,13 @@ pub(super) fn gap<T: Tap>(this: &mut Direction, distance: u32, segment: &Segment
         seek(this, segment.sequence);
     }
     end_part(this, tap);
+}
+
+/// The first bytes after an upgrade, which would tell what it is now, are missing.
+#[inline(always)]
+pub(super) fn join<T: Tap>(this: &mut Direction, sequence: u32, tap: &mut T) {
+    enter(this, phase::HTTP2_GUESS, frame_part::NONE, tap);
+    seek(this, sequence);
 }
 
 /// Where the next frame starts is not known any more.
