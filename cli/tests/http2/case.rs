@@ -49,7 +49,7 @@ impl Case {
         };
         let streams = random.pick(&[1, 3, 10, 50]);
         Self::sized(
-            Shape { bytes, streams, depth: random.pick(&[1, 2, 10]), traps, pads: random.percent(50), odd },
+            Shape { bytes, streams, depth: random.pick(&[1, 2, 10]), traps, pads: random.percent(50), cuts: true, tables: true, odd },
             cutting,
             pauses,
             random,
@@ -66,7 +66,16 @@ impl Case {
     fn small(pauses: bool, random: &mut Random) -> Self {
         let cutting = random.pick(&[Cutting::Mss, Cutting::UpTo(20), Cutting::UpTo(200), Cutting::Wicked, Cutting::Wicked]);
         let (bytes, streams, depth) = (random.pick(&[0, 50, 200]), random.pick(&[1, 2, 3]), random.pick(&[1, 3]));
-        let shape = Shape { bytes, streams, depth, traps: random.percent(70), pads: random.percent(70), odd: random.percent(70) };
+        let shape = Shape {
+            bytes,
+            streams,
+            depth,
+            traps: random.percent(70),
+            pads: random.percent(70),
+            cuts: true,
+            tables: true,
+            odd: random.percent(70),
+        };
         Self::sized(shape, cutting, pauses, random)
     }
 

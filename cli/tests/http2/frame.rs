@@ -2,6 +2,7 @@
 
 use ehl_probes_common::frame::{PREFACE, frame_flag, kind};
 
+use crate::generate::Shape;
 use crate::random::Random;
 
 /// A frame of any kind.
@@ -21,8 +22,9 @@ pub(crate) fn padded(kind: u8, flags: u8, stream: u32, payload: &[u8], pads: boo
 }
 
 /// HEADERS or PUSH_PROMISE, and CONTINUATION. What is promised or said of priority comes before the block.
-pub(crate) fn head(kind: u8, flags: u8, stream: u32, before: &[u8], block: &[u8], pads: bool, random: &mut Random) -> Vec<u8> {
-    let most = random.pick(&[16_000, 16_000, 16_000, 100, 10, 1]);
+pub(crate) fn head(kind: u8, flags: u8, stream: u32, before: &[u8], block: &[u8], shape: Shape, random: &mut Random) -> Vec<u8> {
+    let Shape { pads, cuts, .. } = shape;
+    let most = if cuts { random.pick(&[16_000, 16_000, 16_000, 100, 10, 1]) } else { 16_000 };
     let mut parts: Vec<&[u8]> = block.chunks(most.max(block.len() / 20 + 1).min(16_000)).collect();
     if pads && parts.len() > 1 && random.percent(10) {
         parts.insert(random.within(0..parts.len()), &[]);

@@ -23,6 +23,10 @@ pub(crate) struct Shape {
     pub(crate) traps: bool,
     /// Whether frames are padded, and heads cut so that nothing of them is in a frame.
     pub(crate) pads: bool,
+    /// Whether heads are cut into several frames.
+    pub(crate) cuts: bool,
+    /// Whether SETTINGS change the size of the tables.
+    pub(crate) tables: bool,
     /// Whether streams are reset and refused, and the connection starts in odd ways.
     pub(crate) odd: bool,
 }

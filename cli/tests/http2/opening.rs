@@ -72,7 +72,7 @@ impl Talk<'_> {
     fn settings(&mut self, from: usize) {
         let (mut said, mut tables, mut longest) = (Vec::new(), Vec::new(), 16_384);
         while said.len() < 10 && self.random.percent(50) {
-            match self.random.within(0..5) {
+            match self.random.within(if self.shape.tables { 0 } else { 1 }..5) {
                 0 => {
                     let size = self.random.pick(&[0, 100, 1000, 4096, 8192, 65_536, u32::MAX]);
                     tables.push(size);

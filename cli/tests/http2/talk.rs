@@ -185,7 +185,7 @@ impl<'r> Talk<'r> {
         let at = self.line.streams[from].len();
         let block = self.encoders[from].block(fields, at, self.random);
         let flags = if ends { frame_flag::END_STREAM } else { 0 } | if before.len() == 5 { frame_flag::PRIORITY } else { 0 };
-        let bytes = head(kind, flags, id, before, &block.bytes, self.shape.pads, self.random);
+        let bytes = head(kind, flags, id, before, &block.bytes, self.shape, self.random);
         Span { from, range: self.line.emit(from, &bytes, self.random), is_data: false, since: block.since }
     }
 
