@@ -36,9 +36,10 @@ mod tap;
 #[path = "../conversation/wire.rs"]
 mod wire;
 
-use case::{Case, is_truth_told, ways};
+use case::{Case, KERNEL_FOLLOWS_FRAMES, is_truth_told, submitted, ways};
 use check::check;
 use random::Random;
+use rows::from_records;
 use wire::Packet;
 
 #[test]
@@ -89,6 +90,20 @@ fn lost_segments_cost_what_they_carried_and_what_needs_it() {
             case.is_found_again(what, [&packets[after[0]..], &packets[after[1]..]], &told.rows)?;
         }
         Ok(())
+    });
+}
+
+#[test]
+fn lost_records_make_nothing_wrong() {
+    check("lost records", if KERNEL_FOLLOWS_FRAMES { 400 } else { 0 }, |random| {
+        let case = Case::partly(random);
+        show::case(&case);
+        show::packets(&case.wire.packets);
+        let percent = random.pick(&[1, 5, 20]);
+        let mut records = submitted(&case.wire.packets);
+        records.retain(|_| !random.percent(percent));
+        show::records(&records);
+        case.is_plausible("kernel", &from_records(&records).rows)
     });
 }
 
