@@ -4,17 +4,20 @@
 //! exchanges. A connection that is older than the capture is read too: where its frames start is found out, and what its
 //! heads take from the unknown part of the dynamic table is unknown.
 
+mod block;
 mod event;
 mod fields;
 pub(super) mod hpack;
 mod reader;
 mod streams;
+mod trust;
 
 use ehl_probes_common::frame::{Frame, PREFACE, kind};
 
 pub(super) use self::hpack::List;
 use self::reader::{Reader, Taken};
 use self::streams::Streams;
+use self::trust::Told;
 use super::exchange::{Exchange, Flags};
 use super::side::Side;
 use crate::stream::Part;
@@ -102,7 +105,7 @@ impl Http2 {
         let [low, high] = readers;
         let (this, other) = if sender == 0 { (low, high) } else { (high, low) };
         let Some(reader) = this else { return false };
-        match reader.part(part, *is_sure, streams, side) {
+        match reader.part(part, *is_sure, &mut Told { streams, side }) {
             Taken::Refused => {
                 *this = None;
                 return false;
@@ -121,7 +124,7 @@ impl Http2 {
             self.readers[side.sender] = None;
             return false;
         }
-        reader.gap(missing, &mut self.streams, side);
+        reader.gap(missing, &mut Told { streams: &mut self.streams, side });
         true
     }
 

@@ -6,20 +6,15 @@
 use ehl_probes_common::frame::{FRAME_HEADER_LEN, Frame, frame_flag, kind};
 use ehl_probes_common::record::flag;
 
+use super::block::{self, Block, MAX_BLOCK, is_of_head};
 use super::event::{Event, Place};
 use super::fields::Fields;
-use super::hpack::Decoder;
+use super::hpack::{Decoder, List};
 use super::looks_like_frame;
-use super::streams::Streams;
+use super::trust::{Told, Trust};
 use crate::http::side::Side;
 use crate::stream::Part;
 
-/// So many frame headers in a row are no accident: of random bytes, one in five million looks like one.
-const SURE_HEADERS: u8 = 3;
-/// Bytes of a head's frames that are kept; a peer that sends more is up to no good, or mad.
-const MAX_BLOCK: usize = 256 << 10;
-/// What is told of frames before it is sure that they are.
-const MAX_PENDING: usize = 64;
 const HEADER_LEN: usize = FRAME_HEADER_LEN as usize;
 
 /// The frames of one sender.
@@ -62,14 +57,6 @@ struct Payload {
 
 const BOUNDARY: State = State::Header { bytes: [0; HEADER_LEN], have: 0, first_ns: 0 };
 
-#[derive(Debug)]
-enum Trust {
-    /// Frames start where this reader says.
-    Sure,
-    /// So many headers made sense, and this is what they told.
-    Guess { headers: u8, pending: Vec<Event> },
-}
-
 /// What became of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
@@ -80,19 +67,6 @@ pub(super) enum Taken {
     /// They are none, as far as it goes.
     Refused,
 }
-
-/// A head that goes on in CONTINUATION frames.
-#[derive(Debug)]
-struct Block {
-    place: Place,
-    bytes: Vec<u8>,
-    /// Longer than is kept.
-    is_cut: bool,
-}
-
-/// Why a frame cannot be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Nonsense;
 
 impl Reader {
     /// Of a client of which so many bytes of its preface are to come.
@@ -115,18 +89,18 @@ impl Reader {
 
     /// Of one that seems to begin with a frame.
     pub(super) fn perhaps_server() -> Self {
-        Self { trust: Trust::unproven(), opens: true, ..Self::server() }
+        Self { trust: Trust::NONE, opens: true, ..Self::server() }
     }
 
     /// Of one of which the start was not seen.
     pub(super) fn joined() -> Self {
-        Self { state: State::Lost, trust: Trust::unproven(), decoder: Decoder::joined(), table_size: Some(u32::MAX), ..Self::server() }
+        Self { state: State::Lost, trust: Trust::NONE, decoder: Decoder::joined(), table_size: Some(u32::MAX), ..Self::server() }
     }
 
     /// The next part; `is_http2` when the connection is one, so that only the place in it may be lost.
-    pub(super) fn part(&mut self, part: &Part<'_>, is_http2: bool, streams: &mut Streams, side: &mut Side<'_>) -> Taken {
+    pub(super) fn part(&mut self, part: &Part<'_>, is_http2: bool, told: &mut Told<'_, '_>) -> Taken {
         if part.proven & flag::HTTP2 != 0 && part.proven & flag::HEAD_START != 0 {
-            self.believe(streams, side);
+            self.believe(told);
         }
         let covered = part.covered as usize;
         let mut at = 0;
@@ -138,8 +112,8 @@ impl Reader {
                     self.state = if count == left { BOUNDARY } else { State::Preface(left - count) };
                     count
                 }
-                State::Header { .. } => self.read_header(captured, part.time_ns, streams, side),
-                State::Payload(payload) => self.read_payload(payload, captured, covered - at, part.time_ns, streams, side),
+                State::Header { .. } => self.read_header(captured, part.time_ns, told),
+                State::Payload(payload) => self.read_payload(payload, captured, covered - at, part.time_ns, told),
                 State::Lost => match find(captured, at, is_http2) {
                     Some(offset) => {
                         self.state = BOUNDARY;
@@ -149,21 +123,21 @@ impl Reader {
                 },
             };
         }
-        match (&self.trust, self.state) {
-            (Trust::Sure, _) => Taken::Sure,
-            (Trust::Guess { .. }, State::Lost) if !is_http2 => Taken::Refused,
-            (Trust::Guess { .. }, _) => Taken::Unsure,
+        match self.state {
+            _ if self.trust.is_sure() => Taken::Sure,
+            State::Lost if !is_http2 => Taken::Refused,
+            _ => Taken::Unsure,
         }
     }
 
     /// Bytes are missing.
-    pub(super) fn gap(&mut self, missing: u32, streams: &mut Streams, side: &mut Side<'_>) {
+    pub(super) fn gap(&mut self, missing: u32, told: &mut Told<'_, '_>) {
         match self.state {
-            State::Payload(payload) if !is_kept(&payload.frame) && missing <= payload.left && missing > 0 => {
+            State::Payload(payload) if !is_said(&payload.frame) && missing <= payload.left && missing > 0 => {
                 let untold = payload.untold + missing;
-                self.skip(Payload { untold, left: payload.left - missing, ..payload }, 0, streams, side);
+                self.skip(Payload { untold, left: payload.left - missing, ..payload }, 0, told);
             }
-            _ => self.lose(streams, side),
+            _ => self.lose(told),
         }
     }
 
@@ -173,7 +147,7 @@ impl Reader {
             State::Payload(Payload { frame, .. }) => is_of_head(&frame),
             _ => false,
         };
-        if matches!(self.trust, Trust::Sure) && (is_within_head || self.block.is_some()) {
+        if self.trust.is_sure() && (is_within_head || self.block.is_some()) {
             side.outcome.counts.undecodable += 1;
         }
         self.forget_frame();
@@ -182,8 +156,8 @@ impl Reader {
 
     /// How many of the next bytes are body for certain.
     pub(super) fn body_left(&self) -> u64 {
-        match (&self.trust, self.state) {
-            (Trust::Sure, State::Payload(Payload { frame, left, .. })) if frame.kind == kind::DATA => u64::from(left),
+        match self.state {
+            State::Payload(Payload { frame, left, .. }) if frame.kind == kind::DATA && self.trust.is_sure() => u64::from(left),
             _ => 0,
         }
     }
@@ -200,24 +174,24 @@ impl Reader {
 
     /// Bytes that it keeps.
     pub(super) fn size(&self) -> usize {
-        self.payload.capacity() + self.block.as_ref().map_or(0, |block| block.bytes.capacity()) + self.decoder.size()
+        self.payload.capacity() + self.block.as_ref().map_or(0, Block::size) + self.decoder.size()
     }
 
     /// The source says that a frame starts here.
-    fn believe(&mut self, streams: &mut Streams, side: &mut Side<'_>) {
+    fn believe(&mut self, told: &mut Told<'_, '_>) {
         let is_expected = matches!(self.state, State::Preface(_) | State::Header { have: 0, .. });
         if !is_expected {
-            self.lose(streams, side);
+            self.lose(told);
             self.state = BOUNDARY;
         }
-        self.trust(streams, side);
+        self.trust.settle(told);
     }
 
-    fn read_header(&mut self, captured: &[u8], time_ns: u64, streams: &mut Streams, side: &mut Side<'_>) -> usize {
+    fn read_header(&mut self, captured: &[u8], time_ns: u64, told: &mut Told<'_, '_>) -> usize {
         let State::Header { mut bytes, have, first_ns } = self.state else { return 0 };
         let Some(count) = Some((HEADER_LEN - have).min(captured.len())).filter(|count| *count > 0) else {
             // Not captured.
-            self.lose(streams, side);
+            self.lose(told);
             return 0;
         };
         bytes[have..have + count].copy_from_slice(&captured[..count]);
@@ -228,63 +202,46 @@ impl Reader {
         }
         let frame = Frame::of(&bytes);
         let opens = std::mem::take(&mut self.opens);
-        if self.takes(&frame).is_err() || opens && !frame.is_server_preface() {
-            self.stray(streams, side);
+        if !self.takes(&frame) || opens && !frame.is_server_preface() {
+            self.stray(told);
             return count;
         }
         if opens {
-            self.trust(streams, side);
+            self.trust.settle(told);
         }
-        if let Trust::Guess { headers, .. } = &mut self.trust {
-            *headers += 1;
-            if *headers == SURE_HEADERS {
-                self.trust(streams, side);
-            }
-        }
+        self.trust.header(told);
         let untold = if frame.kind == kind::DATA { FRAME_HEADER_LEN } else { 0 };
         let payload = Payload { frame, left: frame.length, first_ns, untold };
         self.state = State::Payload(payload);
         if frame.length == 0 {
-            self.end_frame(payload, &[], time_ns, streams, side);
+            self.end_frame(payload, &[], time_ns, told);
         }
         count
     }
 
     /// Whether the frame may come now.
-    fn takes(&self, frame: &Frame) -> Result<(), Nonsense> {
-        let continues = self.block.as_ref().map(|block| block.place.stream);
-        let is_due = match continues {
+    fn takes(&self, frame: &Frame) -> bool {
+        let is_due = match &self.block {
             // "Any number of CONTINUATION frames can be sent, as long as the preceding frame is on the same stream and is a
             // HEADERS, PUSH_PROMISE, or CONTINUATION frame without the END_HEADERS flag set." (RFC 9113 section 6.10)
-            Some(stream) => frame.kind == kind::CONTINUATION && frame.stream == stream,
+            Some(block) => frame.kind == kind::CONTINUATION && frame.stream == block.place.stream,
             None => frame.kind != kind::CONTINUATION,
         };
-        let is_good = match self.trust {
-            Trust::Sure => frame.is_possible(),
-            Trust::Guess { .. } => frame.is_plausible(),
-        };
-        if is_due && is_good { Ok(()) } else { Err(Nonsense) }
+        let is_good = if self.trust.is_sure() { frame.is_possible() } else { frame.is_plausible() };
+        is_due && is_good
     }
 
-    fn read_payload(
-        &mut self,
-        payload: Payload,
-        captured: &[u8],
-        rest: usize,
-        time_ns: u64,
-        streams: &mut Streams,
-        side: &mut Side<'_>,
-    ) -> usize {
+    fn read_payload(&mut self, payload: Payload, captured: &[u8], rest: usize, time_ns: u64, told: &mut Told<'_, '_>) -> usize {
         let Payload { frame, left, untold, .. } = payload;
         let count = rest.min(left as usize);
         let now = Payload { left: left - count as u32, ..payload };
-        if !is_kept(&frame) {
-            self.skip(Payload { untold: untold + count as u32, ..now }, time_ns, streams, side);
+        if !is_said(&frame) {
+            self.skip(Payload { untold: untold + count as u32, ..now }, time_ns, told);
             return count;
         }
         let Some(bytes) = captured.get(..count) else {
             // Not captured.
-            self.lose(streams, side);
+            self.lose(told);
             return count;
         };
         self.state = State::Payload(now);
@@ -293,62 +250,55 @@ impl Reader {
                 self.payload.extend_from_slice(bytes);
             }
         } else if self.payload.is_empty() {
-            self.end_frame(now, bytes, time_ns, streams, side);
+            self.end_frame(now, bytes, time_ns, told);
         } else {
             let mut whole = std::mem::take(&mut self.payload);
             whole.extend_from_slice(bytes);
-            self.end_frame(now, &whole, time_ns, streams, side);
+            self.end_frame(now, &whole, time_ns, told);
         }
         count
     }
 
     /// Payload that is only counted; `time_ns` is 0 when it is not known.
-    fn skip(&mut self, payload: Payload, time_ns: u64, streams: &mut Streams, side: &mut Side<'_>) {
+    fn skip(&mut self, payload: Payload, time_ns: u64, told: &mut Told<'_, '_>) {
         let Payload { frame, left, untold, .. } = payload;
         self.state = if left == 0 { BOUNDARY } else { State::Payload(Payload { untold: 0, ..payload }) };
         if frame.kind != kind::DATA {
             return;
         }
-        self.tell(Event::Data { stream: frame.stream, count: u64::from(untold), time_ns }, streams, side);
+        self.trust.tell(Event::Data { stream: frame.stream, count: u64::from(untold), time_ns }, told);
         if left == 0 && frame.flags & frame_flag::END_STREAM != 0 {
-            self.tell(Event::End { stream: frame.stream, time_ns }, streams, side);
+            self.trust.tell(Event::End { stream: frame.stream, time_ns }, told);
         }
     }
 
     /// A frame is here, with all of its payload if it is kept.
-    fn end_frame(&mut self, payload: Payload, bytes: &[u8], time_ns: u64, streams: &mut Streams, side: &mut Side<'_>) {
+    fn end_frame(&mut self, payload: Payload, bytes: &[u8], time_ns: u64, told: &mut Told<'_, '_>) {
         let Payload { frame, first_ns, .. } = payload;
-        if !is_kept(&frame) {
-            return self.skip(payload, time_ns, streams, side);
+        if !is_said(&frame) {
+            return self.skip(payload, time_ns, told);
         }
         self.state = BOUNDARY;
-        let size = u64::from(FRAME_HEADER_LEN + frame.length);
         match frame.kind {
             kind::HEADERS | kind::PUSH_PROMISE => {
-                let Some((promised, fragment)) = fragment(&frame, bytes) else { return self.stray(streams, side) };
-                let ends = frame.kind == kind::HEADERS && frame.flags & frame_flag::END_STREAM != 0;
-                let place = Place { stream: frame.stream, promised, ends, first_ns, last_ns: time_ns, size };
-                if frame.flags & frame_flag::END_HEADERS != 0 && frame.length as usize <= MAX_BLOCK {
-                    self.head(&place, fragment, streams, side);
+                let Some((place, fragment)) = block::begin(&frame, bytes, first_ns, time_ns) else { return self.stray(told) };
+                if frame.flags & frame_flag::END_HEADERS != 0 && block::is_kept(&frame, 0) {
+                    self.head(&place, fragment, told);
                 } else {
-                    self.block = Some(Block { place, bytes: fragment.to_vec(), is_cut: frame.length as usize > MAX_BLOCK });
-                    self.end_block(&frame, streams, side);
+                    self.block = Some(Block::new(&frame, place, fragment));
+                    self.end_block(&frame, told);
                 }
             }
             kind::CONTINUATION => {
-                let Some(block) = &mut self.block else { return };
-                block.place.last_ns = time_ns;
-                block.place.size += size;
-                block.is_cut |= block.bytes.len() + frame.length as usize > MAX_BLOCK;
-                if !block.is_cut {
-                    block.bytes.extend_from_slice(bytes);
+                if let Some(block) = &mut self.block {
+                    block.extend(&frame, bytes, time_ns);
                 }
-                self.end_block(&frame, streams, side);
+                self.end_block(&frame, told);
             }
-            kind::RST_STREAM => self.tell(Event::Reset { stream: frame.stream }, streams, side),
+            kind::RST_STREAM => self.trust.tell(Event::Reset { stream: frame.stream }, told),
             kind::GOAWAY => {
                 let last = bytes.first_chunk().map_or(0, |last| u32::from_be_bytes(*last) & 0x7fff_ffff);
-                self.tell(Event::GoAway { last }, streams, side);
+                self.trust.tell(Event::GoAway { last }, told);
             }
             _ => self.settings(&frame, bytes),
         }
@@ -365,81 +315,63 @@ impl Reader {
         }
     }
 
-    fn end_block(&mut self, frame: &Frame, streams: &mut Streams, side: &mut Side<'_>) {
-        if frame.flags & frame_flag::END_HEADERS == 0 {
-            return;
+    fn end_block(&mut self, frame: &Frame, told: &mut Told<'_, '_>) {
+        let Some(Block { place, bytes }) = self.block.take_if(|_| frame.flags & frame_flag::END_HEADERS != 0) else { return };
+        match bytes {
+            Some(bytes) => self.head(&place, &bytes, told),
+            None => {
+                self.decoder.forget();
+                self.undecoded(&place, told);
+            }
         }
-        let Some(Block { place, bytes, is_cut }) = self.block.take() else { return };
-        if is_cut {
-            self.decoder.forget();
-            return self.undecoded(&place, streams, side);
-        }
-        self.head(&place, &bytes, streams, side);
     }
 
     /// A whole head, or trailers.
-    fn head(&mut self, place: &Place, block: &[u8], streams: &mut Streams, side: &mut Side<'_>) {
-        let mut list = std::mem::take(&mut side.outcome.list);
-        match (self.decoder.decode(block, &mut list), &self.trust) {
-            (Ok(()), _) => self.fields(place, &Fields::of(&list), list.unknown(), streams, side),
-            (Err(_), Trust::Sure) => self.undecoded(place, streams, side),
-            (Err(_), Trust::Guess { .. }) => self.stray(streams, side),
+    fn head(&mut self, place: &Place, block: &[u8], told: &mut Told<'_, '_>) {
+        let mut list = std::mem::take(&mut told.side.outcome.list);
+        match self.decoder.decode(block, &mut list) {
+            Ok(()) => self.fields(place, &list, told),
+            Err(_) if self.trust.is_sure() => self.undecoded(place, told),
+            Err(_) => self.stray(told),
         }
-        side.outcome.list = list;
+        told.side.outcome.list = list;
     }
 
-    /// `unknown` of them are not known, or only in part.
-    fn fields(&mut self, place: &Place, fields: &Fields<'_>, unknown: u64, streams: &mut Streams, side: &mut Side<'_>) {
-        if let Trust::Guess { .. } = self.trust {
+    fn fields(&mut self, place: &Place, list: &List, told: &mut Told<'_, '_>) {
+        let fields = Fields::of(list);
+        if !self.trust.is_sure() {
             if !fields.is_sane() {
-                return self.stray(streams, side);
+                return self.stray(told);
             }
-            if fields.is_request || fields.is_response || streams.has(place.stream) {
-                self.trust(streams, side);
+            if fields.is_request || fields.is_response || told.streams.has(place.stream) {
+                self.trust.settle(told);
             }
         }
-        if let Trust::Sure = self.trust {
-            side.outcome.counts.unknown_fields += unknown;
-            streams.head(place, fields, side);
+        if self.trust.is_sure() {
+            told.side.outcome.counts.unknown_fields += list.unknown();
+            told.streams.head(place, &fields, told.side);
         }
     }
 
-    fn undecoded(&mut self, place: &Place, streams: &mut Streams, side: &mut Side<'_>) {
-        side.outcome.counts.undecodable += 1;
-        streams.undecoded(place, side);
-    }
-
-    fn tell(&mut self, event: Event, streams: &mut Streams, side: &mut Side<'_>) {
-        match &mut self.trust {
-            Trust::Sure => streams.event(event, side),
-            Trust::Guess { pending, .. } if pending.len() < MAX_PENDING => pending.push(event),
-            Trust::Guess { .. } => {}
-        }
-    }
-
-    /// It is sure now where frames start.
-    fn trust(&mut self, streams: &mut Streams, side: &mut Side<'_>) {
-        if let Trust::Guess { pending, .. } = std::mem::replace(&mut self.trust, Trust::Sure) {
-            for event in pending {
-                streams.event(event, side);
-            }
-        }
+    fn undecoded(&mut self, place: &Place, told: &mut Told<'_, '_>) {
+        told.side.outcome.counts.undecodable += 1;
+        told.streams.undecoded(place, told.side);
     }
 
     /// What stands where a frame should start is none.
-    fn stray(&mut self, streams: &mut Streams, side: &mut Side<'_>) {
-        if let Trust::Sure = self.trust {
-            side.outcome.counts.undecodable += 1;
+    fn stray(&mut self, told: &mut Told<'_, '_>) {
+        if self.trust.is_sure() {
+            told.side.outcome.counts.undecodable += 1;
         }
-        self.lose(streams, side);
+        self.lose(told);
     }
 
     /// Where the next frame starts is not known, and heads may be missing.
-    fn lose(&mut self, streams: &mut Streams, side: &mut Side<'_>) {
+    fn lose(&mut self, told: &mut Told<'_, '_>) {
         self.forget_frame();
         self.state = State::Lost;
-        if let Trust::Sure = std::mem::replace(&mut self.trust, Trust::unproven()) {
-            streams.lose(side);
+        if std::mem::replace(&mut self.trust, Trust::NONE).is_sure() {
+            told.streams.lose(told.side);
         }
         // What a guess decoded may have been no head.
         self.decoder = Decoder::joined();
@@ -452,18 +384,8 @@ impl Reader {
     }
 }
 
-impl Trust {
-    fn unproven() -> Self {
-        Self::Guess { headers: 0, pending: Vec::new() }
-    }
-}
-
-fn is_of_head(frame: &Frame) -> bool {
-    matches!(frame.kind, kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION)
-}
-
 /// Whether its payload says something.
-fn is_kept(frame: &Frame) -> bool {
+fn is_said(frame: &Frame) -> bool {
     is_of_head(frame) || matches!(frame.kind, kind::RST_STREAM | kind::SETTINGS | kind::GOAWAY)
 }
 
@@ -473,20 +395,4 @@ fn find(bytes: &[u8], at: usize, is_http2: bool) -> Option<usize> {
         return (at == 0 && looks_like_frame(bytes)).then_some(0);
     }
     memchr::memchr_iter(0, bytes).find(|offset| looks_like_frame(&bytes[*offset..]))
-}
-
-/// The stream that is promised, and the part of a head, in the payload of HEADERS or PUSH_PROMISE (RFC 9113 sections 6.2, 6.6).
-fn fragment<'a>(frame: &Frame, payload: &'a [u8]) -> Option<(Option<u32>, &'a [u8])> {
-    let (padding, rest) = if frame.flags & frame_flag::PADDED == 0 {
-        (0, payload)
-    } else {
-        payload.split_first().map(|(n, rest)| (usize::from(*n), rest))?
-    };
-    let rest = rest.get(..rest.len().checked_sub(padding)?)?;
-    if frame.kind == kind::PUSH_PROMISE {
-        let (promised, rest) = rest.split_first_chunk()?;
-        return Some((Some(u32::from_be_bytes(*promised) & 0x7fff_ffff), rest));
-    }
-    let priority = if frame.flags & frame_flag::PRIORITY == 0 { 0 } else { 5 };
-    Some((None, rest.get(priority..)?))
 }
