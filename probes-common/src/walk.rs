@@ -223,6 +223,10 @@ pub fn begin<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T) 
     } else if distance > 0 {
         jump(this, distance as u32, segment, tap);
     }
+    if frames::is_framed(other.phase) {
+        // What comes may end streams: what was sent on them before is to be told before.
+        tap.report(other, flag::OPPOSITE);
+    }
     true
 }
 

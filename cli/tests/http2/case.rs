@@ -10,9 +10,6 @@ use crate::show;
 use crate::tap::{Kernel, Loops};
 use crate::wire::{Cutting, Packet, Wire, reorder, repeat, wire};
 
-/// Whether the kernel's walk follows frames, and not only what is in front of them.
-pub(crate) const KERNEL_FOLLOWS_FRAMES: bool = true;
-
 /// A conversation on the wire.
 pub(crate) struct Case {
     pub(crate) conversation: Conversation,
@@ -135,7 +132,7 @@ impl Case {
         show::case(self);
         show::packets(packets);
         let truth = self.conversation.rows();
-        let told: Vec<_> = ways(packets).collect();
+        let told = ways(packets);
         for (what, Told { rows, undecodable, .. }) in &told {
             same(what, &truth, rows)?;
             if *undecodable > 0 {
@@ -160,9 +157,8 @@ fn closed(packets: &[Packet]) -> Option<usize> {
 }
 
 /// What is told of segments, by all ways in which they are seen.
-pub(crate) fn ways(packets: &[Packet]) -> impl Iterator<Item = (&'static str, Told)> {
-    let by_kernel = KERNEL_FOLLOWS_FRAMES.then(|| ("kernel", from_records(&submitted(packets))));
-    std::iter::once(("raw", from_packets(packets))).chain(by_kernel)
+pub(crate) fn ways(packets: &[Packet]) -> [(&'static str, Told); 2] {
+    [("raw", from_packets(packets)), ("kernel", from_records(&submitted(packets)))]
 }
 
 /// Whether the truth is told of a short conversation that these bytes choose.

@@ -36,7 +36,7 @@ mod tap;
 #[path = "../conversation/wire.rs"]
 mod wire;
 
-use case::{Case, KERNEL_FOLLOWS_FRAMES, is_truth_told, submitted, ways};
+use case::{Case, is_truth_told, submitted, ways};
 use check::check;
 use random::Random;
 use rows::from_records;
@@ -95,7 +95,7 @@ fn lost_segments_cost_what_they_carried_and_what_needs_it() {
 
 #[test]
 fn lost_records_make_nothing_wrong() {
-    check("lost records", if KERNEL_FOLLOWS_FRAMES { 400 } else { 0 }, |random| {
+    check("lost records", 400, |random| {
         let case = Case::partly(random);
         show::case(&case);
         show::packets(&case.wire.packets);

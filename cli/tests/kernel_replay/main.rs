@@ -32,23 +32,15 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use case::Case;
-use ehl_probes_common::record::tcp_flag::{ACK, FIN, RST, SYN};
-use played::{Rows, assert_same, play, read};
+use played::{Rows, assert_same, play, read, rows_of_recordings};
 use random::Random;
-use recording::Frame;
+use recording::{Frame, Recording};
 use support::can_run;
-use support::segment::{Conversation, Shape};
 use support::wire::MAX_FRAME;
 use wire::Packet;
 
 /// A part of the segments, in percent: a few, and more than any network swaps or repeats.
 const PERCENT: [usize; 2] = [5, 40];
-
-/// Frames, and where they come from.
-struct Recording {
-    name: String,
-    frames: Vec<Frame>,
-}
 
 #[test]
 fn captures_are_the_same_rows_live_and_read() {
@@ -90,7 +82,7 @@ fn disturbed(percent: usize, disturb: impl Fn(&mut Vec<Frame>, &mut Random) -> u
     let disturb = |(number, capture): (usize, &mut Recording)| disturb(&mut capture.frames, &mut Random::new(seed << 16 | number as u64));
     let disturbances: usize = captures.iter_mut().enumerate().map(disturb).sum();
     assert!(disturbances > 0 || captures.is_empty());
-    let read = rows_of_frames(&captures);
+    let read = rows_of_recordings(&captures);
     assert_same(&captures, &read, &play(&captures));
     assert_same(&captures, &undisturbed, &read);
 }
@@ -105,7 +97,7 @@ fn conversations_are_the_same_rows_live_and_read() {
         (case.wire.packets.clone(), case)
     });
     let recordings: Vec<_> = cases.into_iter().map(|(recording, _)| recording).collect();
-    assert_same(&recordings, &rows_of_frames(&recordings), &play(&recordings));
+    assert_same(&recordings, &rows_of_recordings(&recordings), &play(&recordings));
 }
 
 #[test]
@@ -118,9 +110,9 @@ fn conversations_out_of_order_and_repeated_are_the_same_rows_live_and_read() {
         (case.disordered(random), case)
     });
     let (disturbed, undisturbed): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
-    let read = rows_of_frames(&disturbed);
+    let read = rows_of_recordings(&disturbed);
     assert_same(&disturbed, &read, &play(&disturbed));
-    assert_same(&disturbed, &rows_of_frames(&undisturbed), &read);
+    assert_same(&disturbed, &rows_of_recordings(&undisturbed), &read);
 }
 
 /// Conversations as `make` wants their segments, and as they were said, each with a client port of its own.
@@ -128,24 +120,9 @@ fn cases(make: impl Fn(&mut Random) -> (Vec<Packet>, Case)) -> Vec<(Recording, R
     let count = number_from_environment("EHL_CASES").unwrap_or(100);
     let case = |number: u16| {
         let (packets, case) = make(&mut Random::new(u64::from(number)));
-        let port = 2000 + number;
-        let recording = |what, packets: &[Packet]| Recording { name: format!("{what} {number}"), frames: frames(port, packets) };
-        (recording("conversation", &packets), recording("undisturbed conversation", &case.wire.packets))
+        (Recording::of("conversation", number, &packets), Recording::of("undisturbed conversation", number, &case.wire.packets))
     };
     (0..count).map(case).collect()
-}
-
-fn frames(port: u16, packets: &[Packet]) -> Vec<Frame> {
-    let mut talk = Conversation::new(port);
-    let frame = |packet: &Packet| {
-        let has = |flag| packet.flags & flag != 0;
-        let mut segment = if packet.from == generate::CLIENT { talk.request(&packet.payload) } else { talk.response(&packet.payload) };
-        segment.seq = packet.sequence;
-        segment.ack = has(ACK).then_some(packet.acknowledgement);
-        (segment.syn, segment.fin, segment.rst) = (has(SYN), has(FIN), has(RST));
-        Frame { time_ns: packet.time_ns, bytes: segment.frame(Shape::Plain) }
-    };
-    packets.iter().map(frame).collect()
 }
 
 /// The captures that can be sent as they were; says which cannot, and why.
@@ -180,14 +157,4 @@ fn corpus() -> PathBuf {
 
 fn rows_of(files: &[PathBuf]) -> Vec<Rows> {
     files.iter().map(|file| read(file)).collect()
-}
-
-fn rows_of_frames(recordings: &[Recording]) -> Vec<Rows> {
-    let folder = tempfile::tempdir().expect("a folder for capture files");
-    let file = folder.path().join("frames.pcap");
-    let rows = |recording: &Recording| {
-        recording::write(&file, &recording.frames);
-        read(&file)
-    };
-    recordings.iter().map(rows).collect()
 }

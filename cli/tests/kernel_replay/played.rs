@@ -8,8 +8,7 @@ use std::path::Path;
 use ehl::stream::Endpoint;
 use serde_json::Value;
 
-use crate::Recording;
-use crate::recording::told;
+use crate::recording::{self, Recording, told};
 use crate::support::capture::ehl_here;
 use crate::support::wire::{Wire, observe_with};
 
@@ -26,6 +25,17 @@ pub(crate) fn read(file: &Path) -> Rows {
     let mut rows: Vec<_> = outcome.rows().into_iter().map(comparable).collect();
     rows.sort();
     rows
+}
+
+/// Each as a file.
+pub(crate) fn rows_of_recordings(recordings: &[Recording]) -> Vec<Rows> {
+    let folder = tempfile::tempdir().expect("a folder for capture files");
+    let file = folder.path().join("frames.pcap");
+    let rows = |recording: &Recording| {
+        recording::write(&file, &recording.frames);
+        read(&file)
+    };
+    recordings.iter().map(rows).collect()
 }
 
 /// `ehl capture -i INTERFACE` while the recordings are sent there: as many in one run as have no connection in common.

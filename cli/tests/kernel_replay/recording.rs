@@ -5,13 +5,39 @@ use std::path::Path;
 
 use ehl::source::capture_file::{Packet, Packets, Segments, Watched};
 use ehl::stream::Endpoint;
+use ehl_probes_common::record::tcp_flag::{ACK, FIN, RST, SYN};
 
+use crate::generate::CLIENT;
 use crate::support::pcap;
+use crate::support::segment::{Conversation, Shape};
+use crate::wire;
 
 /// `LINKTYPE_ETHERNET`, and the others whose packets are frames once an Ethernet header is before them (pcap-linktype(7)).
 const ETHERNET: u16 = 1;
 const NULL: u16 = 0;
 const RAW: [u16; 3] = [101, 228, 229];
+
+/// Frames, and where they come from.
+pub(crate) struct Recording {
+    pub(crate) name: String,
+    pub(crate) frames: Vec<Frame>,
+}
+
+impl Recording {
+    /// A conversation with a client port of its own, by its number.
+    pub(crate) fn of(what: &str, number: u16, packets: &[wire::Packet]) -> Self {
+        let mut talk = Conversation::new(2000 + number);
+        let frame = |packet: &wire::Packet| {
+            let has = |flag| packet.flags & flag != 0;
+            let mut segment = if packet.from == CLIENT { talk.request(&packet.payload) } else { talk.response(&packet.payload) };
+            segment.seq = packet.sequence;
+            segment.ack = has(ACK).then_some(packet.acknowledgement);
+            (segment.syn, segment.fin, segment.rst) = (has(SYN), has(FIN), has(RST));
+            Frame { time_ns: packet.time_ns, bytes: segment.frame(Shape::Plain) }
+        };
+        Self { name: format!("{what} {number}"), frames: packets.iter().map(frame).collect() }
+    }
+}
 
 /// An Ethernet frame, and when it was seen.
 #[derive(Clone)]

@@ -68,8 +68,6 @@ pub fn step<T: Tap>(walk: &mut Walk, connection: &mut Connection, remaining: u32
         this.in_row = 0;
         await_header(this);
     }
-    // What comes may end streams: what was sent on them before is to be told before.
-    tap.report(other, flag::OPPOSITE);
     run(this, walk, end, remaining, tap)
 }
 
