@@ -68,7 +68,8 @@ impl Job {
         // SAFETY: both pointers come from map look-ups that succeeded, and no other reference to them lives here. Another
         // CPU may write the connection's other direction at the same time: plain numbers, each valid in itself.
         let (walk, connection) = unsafe { (&mut (*self.scratch).walk, &mut *self.connection) };
-        if !walk::begin(walk, connection, &mut self) {
+        // SAFETY: the job holds what the function wants.
+        if unsafe { ehl_begin(self.skb, self.scratch, self.connection) } == 0 {
             return;
         }
         if setting(&BPF_LOOP) != 0 {
@@ -84,6 +85,23 @@ impl Job {
         }
         walk::finish(walk, connection, &mut self);
     }
+}
+
+/// [`walk::begin`]; 1 when there are steps to do. A global function (see the module `kernel`), so that what it keeps on the stack
+/// is gone before the first step.
+///
+/// # Safety
+/// All three are valid, or null.
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_begin(skb: *mut __sk_buff, scratch: *mut Scratch, connection: *mut Connection) -> u32 {
+    if scratch.is_null() || connection.is_null() {
+        return 0;
+    }
+    let mut job = Job { skb, scratch, connection };
+    // SAFETY: as in `Job::run`.
+    let (walk, connection) = unsafe { (&mut (*scratch).walk, &mut *connection) };
+    walk::begin(walk, connection, &mut job) as u32
 }
 
 /// Walks the segment that stands in the scratch memory.
