@@ -164,7 +164,8 @@ pub(super) fn begin<T: Tap>(this: &mut Direction, walk: &Walk, start: &Start, ot
 /// Bytes are missing before this segment.
 #[inline(always)]
 pub(super) fn gap<T: Tap>(this: &mut Direction, distance: u32, segment: &Segment, tap: &mut T) {
-    if this.frame_part < frame_part::PREFACE || distance as u64 > this.left {
+    // A guess is only as good as what it rests on.
+    if this.phase != phase::HTTP2 || this.frame_part < frame_part::PREFACE || distance as u64 > this.left {
         lose(this, tap);
         seek(this, segment.sequence);
         return;

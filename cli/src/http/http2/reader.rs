@@ -133,7 +133,7 @@ impl Reader {
     /// Bytes are missing.
     pub(super) fn gap(&mut self, missing: u32, told: &mut Told<'_, '_>) {
         match self.state {
-            State::Payload(payload) if !is_said(&payload.frame) && missing <= payload.left && missing > 0 => {
+            State::Payload(payload) if self.trust.is_sure() && !is_said(&payload.frame) && (1..=payload.left).contains(&missing) => {
                 let untold = payload.untold + missing;
                 self.skip(Payload { untold, left: payload.left - missing, ..payload }, 0, told);
             }
