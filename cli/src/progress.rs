@@ -154,6 +154,16 @@ pub fn accounting_line(accounting: &Accounting) -> String {
     line
 }
 
+/// Why cells are empty that one would expect to be known.
+pub fn tell_unknown_fields(notes: Notes, accounting: &Accounting) {
+    if accounting.unknown_fields > 0 {
+        notes.note(
+            "HTTP/2 sends a header once, and later its place in a table: what was sent before this run, or lost, is absent from rows \
+             with the flag unknown-fields",
+        );
+    }
+}
+
 fn counted(count: u64, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {what}{plural}")

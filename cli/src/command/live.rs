@@ -15,7 +15,7 @@ use crate::http::selection::Selection;
 use crate::http::tracker::Tracker;
 use crate::pipeline::Pipeline;
 use crate::probe::{Attached, Cost, Counters, needs, sock_http};
-use crate::progress::{Notes, Progress, accounting_line};
+use crate::progress::{Notes, Progress, accounting_line, tell_unknown_fields};
 use crate::render::{Accounting, NotHttp, ProbeCost, Run, StopReason, Summary};
 use crate::source::ring::Ring;
 
@@ -111,6 +111,7 @@ fn tell(watch: &Watch, notes: Notes, summary: &Summary, counters: &Counters) {
     } else if summary.stop_reason != StopReason::ClosedPipe {
         notes.note(accounting_line(accounting));
     }
+    tell_unknown_fields(notes, accounting);
     if accounting.exchanges == 0 {
         tell_nothing(watch, notes, &accounting.not_http, counters);
     } else if accounting.rows == 0 && accounting.filtered > 0 {

@@ -15,7 +15,7 @@ use crate::args;
 use crate::http::selection::Selection;
 use crate::http::tracker::Tracker;
 use crate::pipeline::Pipeline;
-use crate::progress::{Notes, accounting_line};
+use crate::progress::{Notes, accounting_line, tell_unknown_fields};
 use crate::render::{Accounting, NotHttp, Run, StopReason, Summary};
 use crate::source::capture_file::{CaptureFile, Counters, Watched};
 
@@ -139,6 +139,7 @@ fn tell(name: &str, notes: Notes, summary: &Summary, seen: &Counters) {
     if summary.stop_reason != StopReason::ClosedPipe {
         notes.note(accounting_line(accounting));
     }
+    tell_unknown_fields(notes, accounting);
     if accounting.lost > 0 {
         notes.warn(format_args!("{} packets were dropped when {name} was captured: rows may be missing", accounting.lost));
     }
