@@ -826,7 +826,8 @@ impl Start {
         if word & 0x00ff_ffff_ffff_ffff == head::HTTP_1 && end >= 7 {
             return Self::Head;
         }
-        if first == b'P' && end >= frames::LEAST_PREFACE && frames::is_preface(window, end) {
+        let is_enough = end >= frames::LEAST_PREFACE || opens && end >= frames::LEAST_OPENING;
+        if first == b'P' && is_enough && frames::is_preface(window, end) {
             return Self::Preface;
         }
         if end >= 7 && word & below(6) == PROXY_V1 && matches!((word >> 48) as u8, b'T' | b'U') {
@@ -869,11 +870,11 @@ unsafe extern "C" fn ehl_start(window: *const Window, end: u32, remaining: u32, 
 const PROXY_V1: u64 = u64::from_le_bytes(*b"PROXY \0\0");
 const PROXY_V2: u64 = u64::from_le_bytes(*b"\r\n\r\n\0\r\nQ");
 
-/// Whether one of them, or the preface of HTTP/2, ends with the segment, before it is whole.
+/// Whether one of them ends with the segment, before it is whole. A preface of HTTP/2 starts as the first one does.
 #[inline(always)]
 fn is_cut_signature(word: u64, end: u32) -> bool {
     let is_start = |signature: u64| (word ^ signature) & below(end) == 0;
-    end < 7 && is_start(PROXY_V1) || end < 8 && is_start(PROXY_V2) || end < frames::LEAST_PREFACE && is_start(frames::PREFACE_START)
+    end < 7 && is_start(PROXY_V1) || end < 8 && is_start(PROXY_V2)
 }
 
 /// The header of version 1 of the PROXY protocol is one line of at most 107 bytes.

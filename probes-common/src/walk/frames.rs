@@ -13,12 +13,12 @@ use crate::window::{WINDOW, Window};
 
 /// So many headers in a row that a sender may send are frames: of random bytes one in five million passes for the first, and the
 /// place of each further one is told by the one before.
-pub const CONFIRMED: u16 = 4;
+pub const CONFIRMED: u16 = 8;
 
 /// Bytes that tell the preface from a request: no method is called `PRI`.
 pub(super) const LEAST_PREFACE: u32 = 5;
-/// The first eight bytes.
-pub(super) const PREFACE_START: u64 = u64::from_le_bytes(*b"PRI * HT");
+/// And at the start of a connection.
+pub(super) const LEAST_OPENING: u32 = 3;
 
 /// Most frames in one record.
 const MOST_FRAMES: u32 = 16;
