@@ -18,8 +18,10 @@ const MAX_NAMES: usize = 4096;
 #[derive(Debug, Default)]
 pub struct Elements {
     names: HashMap<(Direction, Box<[u8]>), Counts>,
-    requests: u64,
-    responses: u64,
+    /// Messages, and those of which all fields were seen: what is missing in others may have been there.
+    messages: u64,
+    whole_requests: u64,
+    whole_responses: u64,
     values: usize,
     text: usize,
     /// Elements whose name did not fit.
@@ -30,6 +32,8 @@ pub struct Elements {
 struct Counts {
     /// Messages that had it.
     messages: u64,
+    /// Those of them of which all fields were seen.
+    whole: u64,
     /// The last of them, so that a repeated field counts once.
     last_message: u64,
     /// Values, repeated fields included.
@@ -49,6 +53,14 @@ struct Value {
     count: u64,
 }
 
+/// A message that has elements.
+#[derive(Clone, Copy, Debug)]
+struct Message {
+    number: u64,
+    is_whole: bool,
+    time_ns: u64,
+}
+
 /// One element's row.
 #[derive(Debug, PartialEq)]
 pub struct Row<'a> {
@@ -58,8 +70,8 @@ pub struct Row<'a> {
     pub name: &'a [u8],
     /// Messages that had it.
     pub messages: u64,
-    /// Their share of all messages of that direction.
-    pub presence: f64,
+    /// The share of the messages of that direction that had it, of those of which all fields were seen; `None` when there are none.
+    pub presence: Option<f64>,
     /// Distinct values; a lower bound unless `exact`.
     pub distinct: u64,
     /// Whether all values were counted.
@@ -82,12 +94,12 @@ impl Elements {
     /// Counts the elements of an exchange.
     pub fn add(&mut self, exchange: &Exchange) {
         if let Some(head) = &exchange.request {
-            self.requests += 1;
-            self.head(Direction::Request, self.requests, head, exchange.request_first_ns.unwrap_or(0));
+            self.whole_requests += u64::from(head.is_whole());
+            self.head(Direction::Request, head, exchange.request_first_ns.unwrap_or(0));
         }
         if let Some(head) = &exchange.response {
-            self.responses += 1;
-            self.head(Direction::Response, self.responses, head, exchange.response_first_ns.unwrap_or(0));
+            self.whole_responses += u64::from(head.is_whole());
+            self.head(Direction::Response, head, exchange.response_first_ns.unwrap_or(0));
         }
     }
 
@@ -103,7 +115,7 @@ impl Elements {
             .iter()
             .filter(|((direction, _), _)| wanted(*direction))
             .map(|((direction, name), counts)| {
-                let all = if *direction == Direction::Request { self.requests } else { self.responses };
+                let all = if *direction == Direction::Request { self.whole_requests } else { self.whole_responses };
                 counts.row(*direction, name, all, top)
             })
             .collect();
@@ -111,13 +123,15 @@ impl Elements {
         rows
     }
 
-    fn head(&mut self, direction: Direction, message: u64, head: &Head, time_ns: u64) {
+    fn head(&mut self, direction: Direction, head: &Head, time_ns: u64) {
+        self.messages += 1;
+        let message = Message { number: self.messages, is_whole: head.is_whole(), time_ns };
         for element in head.elements() {
-            self.element(direction, message, &element, time_ns);
+            self.element(direction, message, &element);
         }
     }
 
-    fn element(&mut self, direction: Direction, message: u64, element: &Element<'_>, time_ns: u64) {
+    fn element(&mut self, direction: Direction, message: Message, element: &Element<'_>) {
         let key = (direction, element.name.into());
         let is_full = self.names.len() >= MAX_NAMES;
         let counts = match self.names.entry(key) {
@@ -126,9 +140,9 @@ impl Elements {
                 self.unnamed += 1;
                 return;
             }
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(Counts::new(time_ns)),
+            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(Counts::new(message.time_ns)),
         };
-        counts.seen(message, element, time_ns);
+        counts.seen(message, element);
         if let Some(value) = counts.values.get_mut(&element.fingerprint) {
             value.count += 1;
         } else if self.values < MAX_VALUES && self.text + element.display.len() <= MAX_TEXT {
@@ -145,6 +159,7 @@ impl Counts {
     fn new(time_ns: u64) -> Self {
         Self {
             messages: 0,
+            whole: 0,
             last_message: 0,
             total: 0,
             values: HashMap::new(),
@@ -156,9 +171,12 @@ impl Counts {
         }
     }
 
-    fn seen(&mut self, message: u64, element: &Element<'_>, time_ns: u64) {
-        self.messages += u64::from(self.last_message != message);
-        self.last_message = message;
+    fn seen(&mut self, message: Message, element: &Element<'_>) {
+        let Message { number, is_whole, time_ns } = message;
+        let is_first = self.last_message != number;
+        self.messages += u64::from(is_first);
+        self.whole += u64::from(is_first && is_whole);
+        self.last_message = number;
         self.total += 1;
         self.min_len = self.min_len.min(element.length);
         self.max_len = self.max_len.max(element.length);
@@ -172,7 +190,7 @@ impl Counts {
             direction,
             name,
             messages: self.messages,
-            presence: self.messages as f64 / all.max(1) as f64,
+            presence: (all > 0).then(|| self.whole as f64 / all as f64),
             distinct: self.values.len() as u64,
             exact,
             entropy_bits: exact.then(|| self.entropy_bits()),
@@ -213,11 +231,27 @@ mod tests {
         Element { name: name.as_bytes(), display: display.as_bytes(), length: display.len() as u32, fingerprint }
     }
 
+    fn whole(number: u64, time_ns: u64) -> Message {
+        Message { number, is_whole: true, time_ns }
+    }
+
+    #[test]
+    fn presence_is_of_messages_that_were_seen_whole() {
+        let mut elements = Elements { whole_requests: 2, ..Elements::default() };
+        elements.element(Direction::Request, whole(1, 0), &element("x", "", 0));
+        for number in 2..=10 {
+            elements.element(Direction::Request, Message { is_whole: false, ..whole(number, 0) }, &element("y", "", 0));
+        }
+        elements.element(Direction::Response, Message { is_whole: false, ..whole(11, 0) }, &element("z", "", 0));
+        let rows: Vec<_> = elements.rows(|_| true, 0).iter().map(|row| (row.name, row.messages, row.presence)).collect();
+        assert_eq!(rows, [(&b"y"[..], 9, Some(0.0)), (b"x", 1, Some(0.5)), (b"z", 1, None)]);
+    }
+
     #[test]
     fn counts_messages_values_and_lengths() {
-        let mut elements = Elements { requests: 4, ..Elements::default() };
+        let mut elements = Elements { whole_requests: 4, ..Elements::default() };
         for (message, value) in [(1, "a"), (2, "bb"), (3, "a"), (3, "a")] {
-            elements.element(Direction::Request, message, &element("x", value, value.len() as u64), 10 * message);
+            elements.element(Direction::Request, whole(message, 10 * message), &element("x", value, value.len() as u64));
         }
         let rows = elements.rows(|_| true, 5);
         assert_eq!(
@@ -226,7 +260,7 @@ mod tests {
                 direction: Direction::Request,
                 name: b"x",
                 messages: 3,
-                presence: 0.75,
+                presence: Some(0.75),
                 distinct: 2,
                 exact: true,
                 entropy_bits: Some(0.811_278_124_459_132_8),
@@ -241,9 +275,9 @@ mod tests {
 
     #[test]
     fn tells_masked_values_apart_and_lists_them_once() {
-        let mut elements = Elements { requests: 3, ..Elements::default() };
+        let mut elements = Elements { whole_requests: 3, ..Elements::default() };
         for fingerprint in 1..=3 {
-            elements.element(Direction::Request, fingerprint, &element("authorization", "Bearer ***", fingerprint), 0);
+            elements.element(Direction::Request, whole(fingerprint, 0), &element("authorization", "Bearer ***", fingerprint));
         }
         let rows = elements.rows(|_| true, 5);
         assert_eq!((rows[0].distinct, rows[0].top.clone()), (3, vec![(&b"Bearer ***"[..], 3, 1.0)]));
@@ -251,9 +285,9 @@ mod tests {
 
     #[test]
     fn says_so_when_values_do_not_fit() {
-        let mut elements = Elements { requests: 1, values: MAX_VALUES - 1, ..Elements::default() };
+        let mut elements = Elements { whole_requests: 1, values: MAX_VALUES - 1, ..Elements::default() };
         for fingerprint in 1..=5 {
-            elements.element(Direction::Request, fingerprint, &element("x", "v", fingerprint), 0);
+            elements.element(Direction::Request, whole(fingerprint, 0), &element("x", "v", fingerprint));
         }
         let rows = elements.rows(|_| true, 5);
         assert_eq!((rows[0].messages, rows[0].distinct, rows[0].exact, rows[0].entropy_bits), (5, 1, false, None));
@@ -263,7 +297,7 @@ mod tests {
     fn bounds_the_number_of_names() {
         let mut elements = Elements::default();
         for number in 0..MAX_NAMES + 10 {
-            elements.element(Direction::Response, 1, &element(&number.to_string(), "", 0), 0);
+            elements.element(Direction::Response, whole(1, 0), &element(&number.to_string(), "", 0));
         }
         assert_eq!((elements.names.len(), elements.unnamed()), (MAX_NAMES, 10));
     }

@@ -100,7 +100,7 @@ fn print(row: &Row<'_>, renderer: &mut dyn Renderer) -> io::Result<()> {
         Cell::Text(direction.as_str().as_bytes()),
         Cell::Text(name),
         Cell::Number(messages),
-        Cell::Ratio(presence),
+        presence.map_or(Cell::Null, Cell::Ratio),
         Cell::Number(distinct),
         Cell::Bool(exact),
         entropy_bits.map_or(Cell::Null, Cell::Decimal),
