@@ -209,7 +209,9 @@ impl Connection {
         let from_client = part.tcp_flags & tcp_flag::ACK == 0;
         let answer = &self.halves[1 - sender];
         let is_answered = answer.first.is_some() && answer.acknowledged == Some(first) && !answer.over;
-        if from_client && !is_answered {
+        // Of a server, when the client's was not seen: what was known of the streams before is of another connection.
+        let is_another = self.http2.is_some() && half.stream.next().is_some();
+        if from_client && !is_answered || !from_client && is_another {
             self.close(sender, true, shared, outcome);
             self.close(1 - sender, true, shared, outcome);
             self.halves = [Half::default(), Half::default()];
@@ -255,7 +257,7 @@ impl Connection {
         } else if self.client != Some(sender) {
             self.pairing.finish_responses(Flags::ABORTED, &mut outcome.exchanges);
         }
-        if let Some(http2) = self.http2.as_mut().filter(|_| is_over) {
+        if let Some(mut http2) = self.http2.take_if(|_| is_over) {
             http2.finish(Flags::ABORTED, &mut outcome.exchanges);
         }
     }
@@ -273,15 +275,13 @@ impl Connection {
             Piece::Gap { missing, .. } => flow.gap(missing),
             Piece::Duplicate => flow.side.outcome.counts.duplicates += 1,
         });
-        let (tunnel, upgraded) = (flow.side.tunnel, flow.upgraded);
+        let tunnel = flow.side.tunnel;
         let other = &mut self.halves[1 - sender];
         if tunnel {
             other.messages.tunnel();
         }
         let Some(http2) = &mut self.http2 else { return };
-        if upgraded {
-            other.messages.await_preface();
-        } else if http2.is_sure() && !other.messages.is_http() {
+        if http2.is_sure() && !other.messages.is_http() {
             let awaits_preface = self.client == Some(1 - sender) && other.first.is_some() && other.messages.may_open();
             if !awaits_preface {
                 http2.begin_other(1 - sender, other.first.is_some() && other.stream.next() == other.first);
@@ -316,7 +316,7 @@ impl Connection {
             tunnel: false,
             upgraded: None,
         };
-        (stream, Flow { messages, http2: &mut self.http2, side, upgraded: false })
+        (stream, Flow { messages, http2: &mut self.http2, side })
     }
 }
 
@@ -325,8 +325,6 @@ struct Flow<'a> {
     messages: &'a mut Messages,
     http2: &'a mut Option<Box<Http2>>,
     side: Side<'a>,
-    /// The connection turned to HTTP/2.
-    upgraded: bool,
 }
 
 impl Flow<'_> {
@@ -338,8 +336,7 @@ impl Flow<'_> {
         let http2 = self.http2.get_or_insert_with(|| Box::new(Http2::new()));
         http2.begin(self.side.sender, begin);
         if let Some(exchange) = self.side.upgraded.take() {
-            http2.upgrade(self.side.sender, exchange);
-            self.upgraded = true;
+            http2.upgrade(exchange);
         }
         if matches!(begin, Begin::Preface(_)) {
             *self.side.client = Some(self.side.sender);
@@ -360,6 +357,12 @@ impl Flow<'_> {
     }
 
     fn gap(&mut self, missing: u32) {
+        if missing == 0
+            && let Some(mut http2) = self.http2.take()
+        {
+            // Another connection on the same ports.
+            http2.finish(Flags::ABORTED, &mut self.side.outcome.exchanges);
+        }
         let Some(http2) = self.http2.as_mut().filter(|http2| http2.reads(self.side.sender)) else {
             return self.messages.gap(missing, &mut self.side);
         };

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::ops::{BitOr, BitOrAssign};
 
+use super::api_version::Source;
 use super::forwarded::Client;
 use super::head::Head;
 use crate::stream::{Endpoint, Origin};
@@ -83,6 +84,22 @@ impl Exchange {
             Client::Unknown => None,
             Client::Unsaid => Some(self.proxied.unwrap_or(self.client).ip()),
         }
+    }
+
+    /// The version of the API, and where it stood: the best statement of both heads, of equal ones the request's. `None` when
+    /// fields of the request that were not seen may say more.
+    pub fn api_version(&self) -> Option<(&[u8], Source)> {
+        let heads = [self.request.as_ref(), self.response.as_ref()];
+        let best = heads.iter().flatten().filter_map(|head| head.api_version()).min_by_key(|(_, source)| *source)?;
+        let is_known = self.request.as_ref().is_none_or(|request| request.is_whole() || request.api_version().is_some());
+        is_known.then_some(best)
+    }
+
+    /// What the exchange is called in other logs; `None` when fields of the request that were not seen may say it.
+    pub fn request_id(&self) -> Option<&[u8]> {
+        let in_request = self.request.as_ref().and_then(Head::request_id);
+        let is_known = self.request.as_ref().is_none_or(Head::is_whole);
+        in_request.or_else(|| self.response.as_ref().filter(|_| is_known)?.request_id())
     }
 
     /// Service and method of a gRPC call: `/package.Service/Method` (gRPC over HTTP2, Requests).

@@ -144,7 +144,8 @@ impl Head {
             head.field(field, direction, redactor);
             version.observe(field.name, field.value);
         }
-        if let Some((value, source)) = version.get() {
+        // Fields that were not seen may say it better.
+        if let Some((value, source)) = version.get().filter(|(_, source)| is_whole || *source == Source::Header) {
             let text = head.push(|text| {
                 redactor.field_value(b"api-version", value, text);
             });
@@ -199,7 +200,8 @@ impl Head {
             self.auth.observe(field.name, field.value);
         }
         match field.name.len() {
-            4 if request && self.host.is_none() && is("host") => {
+            // With HTTP/2, an authority that is not known would count instead.
+            4 if request && self.host.is_none() && is("host") && (self.is_whole || self.version != Version::HTTP_2) => {
                 self.host = Some(self.push(|text| {
                     redactor.authority(field.value, text);
                 }));
@@ -217,7 +219,8 @@ impl Head {
     /// A decimal number (gRPC over HTTP2, Responses). What is none says nothing.
     fn observe_grpc_status(&mut self, field: &Field<'_>) {
         if field.is("grpc-status") {
-            self.grpc_status = std::str::from_utf8(field.value).ok().and_then(|value| value.parse().ok());
+            let digits = std::str::from_utf8(field.value).ok().filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()));
+            self.grpc_status = digits.and_then(|digits| digits.parse().ok());
         }
     }
 
@@ -281,12 +284,17 @@ impl Head {
         self.text(self.method)
     }
 
+    /// Whether all its fields were seen.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
     /// Kind of credentials of a request; `None` when fields that were not seen may say more.
     pub fn auth(&self) -> Option<Auth> {
         (self.is_whole || self.auth.is_strongest()).then_some(self.auth)
     }
 
-    /// Status of a gRPC call: 0 to 16, if it is one that is registered.
+    /// Status of a gRPC call; those that are registered are 0 to 16.
     pub fn grpc_status(&self) -> Option<u16> {
         self.grpc_status
     }

@@ -127,7 +127,8 @@ impl Sink for Side<'_> {
                 let first = Start { sequence: self.interim_at.take().unwrap_or(start.sequence), ..*start };
                 self.settle(ends, &first);
                 let method = self.pairing.answer(ends, &first, &mut self.outcome.exchanges);
-                if status == 101 && method == Method::Plain && framing::turns_to_http2(&raw) {
+                let may_turn = method != Method::Connect && (method != Method::Unknown || !start.guessed);
+                if status == 101 && may_turn && framing::turns_to_http2(&raw) {
                     self.upgraded = self.pairing.take_answered();
                     return Some(Framing::Http2);
                 }

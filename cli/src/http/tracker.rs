@@ -16,7 +16,7 @@ use crate::stream::{Endpoint, Segment};
 /// Connections followed at a time.
 const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16 * 1024).unwrap();
 /// Bytes of streams and heads kept for all of them.
-const MAX_BUFFERED: usize = 16 << 20;
+const MAX_BUFFERED: usize = 32 << 20;
 /// Connections that are over and not yet forgotten.
 const LINGERING: usize = 1024;
 /// A connection that holds more than this is the first to make room.
@@ -106,7 +106,7 @@ impl Tracker {
         for exchange in exchanges.drain(..) {
             counts.exchanges += 1;
             counts.unpaired_requests += u64::from(exchange.response_first_ns.is_none());
-            counts.unpaired_responses += u64::from(exchange.request.is_none());
+            counts.unpaired_responses += u64::from(exchange.request_first_ns.is_none());
             each(&exchange);
         }
     }

@@ -13,9 +13,11 @@ mod hostile;
 mod hpack;
 mod line;
 mod lost;
+mod odd;
 mod opening;
 mod plan;
 mod rows;
+mod script;
 mod talk;
 mod truth;
 

@@ -136,7 +136,7 @@ impl Columns {
         let Exchange { client, server, origin, request, response, request_bytes, response_bytes, flags, .. } = exchange;
         let (request, response) = (request.as_ref(), response.as_ref());
         let interface = self.interface(*origin);
-        let version = request.and_then(Head::api_version).or_else(|| response.and_then(Head::api_version));
+        let version = exchange.api_version();
         let grpc = exchange.grpc_call();
         let flag_names = if flags.is_empty() { Vec::new() } else { flags.names() };
         let pid = match origin {
@@ -166,7 +166,7 @@ impl Columns {
             text(version.map(|(version, _)| version)),
             text(request.and_then(Head::auth).map(|auth| auth.as_str().as_bytes())),
             text(request.and_then(Head::user_agent)),
-            text(request.and_then(Head::request_id).or_else(|| response.and_then(Head::request_id))),
+            text(exchange.request_id()),
             Cell::Flags(&flag_names),
             text(interface.as_deref().map(str::as_bytes)),
             text(version.map(|(_, source)| source.as_str().as_bytes())),

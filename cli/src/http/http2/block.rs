@@ -61,7 +61,12 @@ pub(super) fn begin<'a>(frame: &Frame, payload: &'a [u8], first_ns: u64, last_ns
     } else {
         (None, rest.get(if has(frame_flag::PRIORITY) { 5 } else { 0 }..)?)
     };
-    let ends = !is_promise && has(frame_flag::END_STREAM);
+    Some((place(frame, promised, first_ns, last_ns), fragment))
+}
+
+/// Where the block stands that begins with this frame.
+pub(super) fn place(frame: &Frame, promised: Option<u32>, first_ns: u64, last_ns: u64) -> Place {
+    let ends = promised.is_none() && frame.flags & frame_flag::END_STREAM != 0;
     let size = u64::from(FRAME_HEADER_LEN) + u64::from(frame.length);
-    Some((Place { stream: frame.stream, promised, ends, first_ns, last_ns, size }, fragment))
+    Place { stream: frame.stream, promised, ends, first_ns, last_ns, size, after_gap: false }
 }

@@ -1,5 +1,7 @@
 //! What the frames of one direction tell, besides heads.
 
+use crate::http::exchange::Flags;
+
 /// Of a stream, or of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
@@ -27,4 +29,12 @@ pub(super) struct Place {
     pub(super) last_ns: u64,
     /// Bytes of their frames.
     pub(super) size: u64,
+    /// Where frames start was lost before, and found with it.
+    pub(super) after_gap: bool,
+}
+
+impl Place {
+    pub(super) fn flags(&self) -> Flags {
+        if self.after_gap { Flags::GAP } else { Flags::default() }
+    }
 }

@@ -53,7 +53,8 @@ impl<'a> Fields<'a> {
         let is_repeated = match name {
             b":method" => set(&mut self.method, value),
             b":path" => set(&mut self.path, value),
-            b":authority" => set(&mut self.authority, value),
+            // An empty one is none, and Host may say it.
+            b":authority" => set(&mut self.authority, value.filter(|value| !value.is_empty())),
             b":status" => self.set_status(value),
             b":scheme" | b":protocol" => false,
             _ => true,

@@ -62,30 +62,15 @@ impl Http2 {
             Begin::PerhapsFirst => Reader::perhaps_server(),
             Begin::Proven | Begin::Guess => Reader::joined(),
         });
-        self.allow_tables();
     }
 
     /// What the other end sends are frames too; `is_new` when it has sent nothing yet.
     pub(super) fn begin_other(&mut self, sender: usize, is_new: bool) {
-        self.readers[sender].get_or_insert_with(|| if is_new { Reader::server() } else { Reader::joined() });
-        self.allow_tables();
-    }
-
-    /// What one end said before the frames of the other one began.
-    fn allow_tables(&mut self) {
-        let [low, high] = &mut self.readers;
-        if let (Some(low), Some(high)) = (low, high) {
-            allow_table(low, Some(high));
-            allow_table(high, Some(low));
-        }
+        self.readers[sender].get_or_insert_with(|| if is_new { Reader::perhaps_server() } else { Reader::joined() });
     }
 
     /// The answer to an exchange of HTTP/1 comes as stream 1 (RFC 9113 section 3.1, as RFC 7540 section 3.2 had it).
-    /// The request's HTTP2-Settings may have allowed `sender` a table of any size.
-    pub(super) fn upgrade(&mut self, sender: usize, exchange: Exchange) {
-        if let Some(reader) = &mut self.readers[sender] {
-            reader.allow_table(u32::MAX);
-        }
+    pub(super) fn upgrade(&mut self, exchange: Exchange) {
         self.streams.upgrade(exchange);
     }
 
@@ -101,9 +86,7 @@ impl Http2 {
     /// The next part of one direction. Answers whether it is one of frames; if not, it is as if nothing had been guessed.
     pub(super) fn part(&mut self, part: &Part<'_>, side: &mut Side<'_>) -> bool {
         let Self { readers, streams, is_sure } = self;
-        let sender = side.sender;
-        let [low, high] = readers;
-        let (this, other) = if sender == 0 { (low, high) } else { (high, low) };
+        let this = &mut readers[side.sender];
         let Some(reader) = this else { return false };
         match reader.part(part, *is_sure, &mut Told { streams, side }) {
             Taken::Refused => {
@@ -113,7 +96,6 @@ impl Http2 {
             Taken::Unsure => {}
             Taken::Sure => *is_sure = true,
         }
-        allow_table(reader, other.as_mut());
         true
     }
 
@@ -157,15 +139,6 @@ impl Http2 {
     pub(super) fn size(&self) -> usize {
         let readers: usize = self.readers.iter().flatten().map(Reader::size).sum();
         size_of::<Self>() + readers + self.streams.size()
-    }
-}
-
-/// The heads of the other direction may use the table that `reader`'s sender allows.
-fn allow_table(reader: &mut Reader, other: Option<&mut Reader>) {
-    if let Some(other) = other
-        && let Some(bytes) = reader.take_table_size()
-    {
-        other.allow_table(bytes);
     }
 }
 

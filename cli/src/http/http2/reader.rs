@@ -26,10 +26,12 @@ pub(super) struct Reader {
     /// Payload of the current frame, when it comes in parts.
     payload: Vec<u8>,
     block: Option<Block>,
-    /// The sender lets the other one use a table of so many bytes, or may have.
-    table_size: Option<u32>,
     /// If these are frames, the first one is a server's.
     opens: bool,
+    /// Bytes were missing, or nonsense.
+    was_lost: bool,
+    /// Not all of the current payload was captured.
+    is_cut: bool,
 }
 
 /// What the next byte is.
@@ -79,11 +81,12 @@ impl Reader {
         Self {
             state: BOUNDARY,
             trust: Trust::Sure,
-            decoder: Decoder::opened(),
+            decoder: opened(),
             payload: Vec::new(),
             block: None,
-            table_size: None,
             opens: false,
+            was_lost: false,
+            is_cut: false,
         }
     }
 
@@ -94,7 +97,7 @@ impl Reader {
 
     /// Of one of which the start was not seen.
     pub(super) fn joined() -> Self {
-        Self { state: State::Lost, trust: Trust::NONE, decoder: Decoder::joined(), table_size: Some(u32::MAX), ..Self::server() }
+        Self { state: State::Lost, trust: Trust::NONE, decoder: Decoder::joined(), ..Self::server() }
     }
 
     /// The next part; `is_http2` when the connection is one, so that only the place in it may be lost.
@@ -114,6 +117,7 @@ impl Reader {
                 }
                 State::Header { .. } => self.read_header(captured, part.time_ns, told),
                 State::Payload(payload) => self.read_payload(payload, captured, covered - at, part.time_ns, told),
+                State::Lost if self.opens => break,
                 State::Lost => match find(captured, at, is_http2) {
                     Some(offset) => {
                         self.state = BOUNDARY;
@@ -125,7 +129,7 @@ impl Reader {
         }
         match self.state {
             _ if self.trust.is_sure() => Taken::Sure,
-            State::Lost if !is_http2 => Taken::Refused,
+            State::Lost if !is_http2 || self.opens => Taken::Refused,
             _ => Taken::Unsure,
         }
     }
@@ -137,7 +141,10 @@ impl Reader {
                 let untold = payload.untold + missing;
                 self.skip(Payload { untold, left: payload.left - missing, ..payload }, 0, told);
             }
-            _ => self.lose(told),
+            _ => {
+                self.opens = false;
+                self.lose(told);
+            }
         }
     }
 
@@ -160,16 +167,6 @@ impl Reader {
             State::Payload(Payload { frame, left, .. }) if frame.kind == kind::DATA && self.trust.is_sure() => u64::from(left),
             _ => 0,
         }
-    }
-
-    /// The sender of the other direction's heads may use a table of so many bytes.
-    pub(super) fn allow_table(&mut self, bytes: u32) {
-        self.decoder.allow(bytes);
-    }
-
-    /// The largest table that this sender allowed the other one since the last call, or may have.
-    pub(super) fn take_table_size(&mut self) -> Option<u32> {
-        self.table_size.take()
     }
 
     /// Bytes that it keeps.
@@ -201,12 +198,11 @@ impl Reader {
             return count;
         }
         let frame = Frame::of(&bytes);
-        let opens = std::mem::take(&mut self.opens);
-        if !self.takes(&frame) || opens && !frame.is_server_preface() {
+        if !self.takes(&frame) || self.opens && !frame.is_server_preface() {
             self.stray(told);
             return count;
         }
-        if opens {
+        if std::mem::take(&mut self.opens) {
             self.trust.settle(told);
         }
         self.trust.header(told);
@@ -239,12 +235,11 @@ impl Reader {
             self.skip(Payload { untold: untold + count as u32, ..now }, time_ns, told);
             return count;
         }
-        let Some(bytes) = captured.get(..count) else {
-            // Not captured.
-            self.lose(told);
+        self.state = State::Payload(now);
+        let Some(bytes) = captured.get(..count).filter(|_| !self.is_cut) else {
+            self.cut(now, time_ns, told);
             return count;
         };
-        self.state = State::Payload(now);
         if now.left > 0 {
             if self.payload.len() < MAX_BLOCK {
                 self.payload.extend_from_slice(bytes);
@@ -257,6 +252,39 @@ impl Reader {
             self.end_frame(now, &whole, time_ns, told);
         }
         count
+    }
+
+    /// Not all of the payload was captured.
+    fn cut(&mut self, payload: Payload, time_ns: u64, told: &mut Told<'_, '_>) {
+        let Payload { frame, left, first_ns, .. } = payload;
+        if !self.trust.is_sure() {
+            return self.lose(told);
+        }
+        self.is_cut = left > 0;
+        if left > 0 {
+            return;
+        }
+        self.payload = Vec::new();
+        self.state = BOUNDARY;
+        match frame.kind {
+            kind::RST_STREAM => self.trust.tell(Event::Reset { stream: frame.stream }, told),
+            kind::HEADERS | kind::CONTINUATION => {
+                self.decoder.forget();
+                let begun = self.block.take();
+                let mut block = begun.unwrap_or_else(|| Block { place: block::place(&frame, None, first_ns, time_ns), bytes: None });
+                if frame.kind == kind::CONTINUATION {
+                    block.extend(&frame, &[], time_ns);
+                }
+                if frame.flags & frame_flag::END_HEADERS == 0 {
+                    self.block = Some(Block { bytes: None, ..block });
+                } else {
+                    told.side.outcome.counts.truncated += 1;
+                    told.streams.undecoded(&block.place, true, told.side);
+                }
+            }
+            kind::PUSH_PROMISE => self.lose(told),
+            _ => {}
+        }
     }
 
     /// Payload that is only counted; `time_ns` is 0 when it is not known.
@@ -300,18 +328,7 @@ impl Reader {
                 let last = bytes.first_chunk().map_or(0, |last| u32::from_be_bytes(*last) & 0x7fff_ffff);
                 self.trust.tell(Event::GoAway { last }, told);
             }
-            _ => self.settings(&frame, bytes),
-        }
-    }
-
-    /// RFC 9113 section 6.5: identifiers of two bytes, values of four.
-    fn settings(&mut self, frame: &Frame, bytes: &[u8]) {
-        const HEADER_TABLE_SIZE: u16 = 1;
-        let (settings, _) = bytes.as_chunks::<6>();
-        for [id_high, id_low, value @ ..] in settings {
-            if frame.flags & frame_flag::ACK == 0 && u16::from_be_bytes([*id_high, *id_low]) == HEADER_TABLE_SIZE {
-                self.table_size = self.table_size.max(Some(u32::from_be_bytes(*value)));
-            }
+            _ => {}
         }
     }
 
@@ -339,8 +356,9 @@ impl Reader {
 
     fn fields(&mut self, place: &Place, list: &List, told: &mut Told<'_, '_>) {
         let fields = Fields::of(list);
+        let place = &Place { after_gap: self.was_lost && !self.trust.is_sure(), ..*place };
         if !self.trust.is_sure() {
-            if !fields.is_sane() {
+            if !fields.is_sane() || self.was_lost && !told.streams.may_be(place) {
                 return self.stray(told);
             }
             if fields.is_request || fields.is_response || told.streams.has(place.stream) {
@@ -355,7 +373,7 @@ impl Reader {
 
     fn undecoded(&mut self, place: &Place, told: &mut Told<'_, '_>) {
         told.side.outcome.counts.undecodable += 1;
-        told.streams.undecoded(place, told.side);
+        told.streams.undecoded(place, false, told.side);
     }
 
     /// What stands where a frame should start is none.
@@ -371,22 +389,31 @@ impl Reader {
         self.forget_frame();
         self.state = State::Lost;
         if std::mem::replace(&mut self.trust, Trust::NONE).is_sure() {
+            self.was_lost = true;
             told.streams.lose(told.side);
         }
         // What a guess decoded may have been no head.
         self.decoder = Decoder::joined();
-        self.table_size = Some(u32::MAX);
     }
 
     fn forget_frame(&mut self) {
         self.payload = Vec::new();
+        self.is_cut = false;
         self.block = None;
     }
 }
 
+/// Of a connection that is seen from its start. Which sizes of the table its receiver allowed by when is not known for certain,
+/// because SETTINGS may be lost, or captured late: the sender is trusted.
+fn opened() -> Decoder {
+    let mut decoder = Decoder::opened();
+    decoder.allow(u32::MAX);
+    decoder
+}
+
 /// Whether its payload says something.
 fn is_said(frame: &Frame) -> bool {
-    is_of_head(frame) || matches!(frame.kind, kind::RST_STREAM | kind::SETTINGS | kind::GOAWAY)
+    is_of_head(frame) || matches!(frame.kind, kind::RST_STREAM | kind::GOAWAY)
 }
 
 /// Where something looks like a frame header: only at the start of a part, unless the connection is known to have frames.

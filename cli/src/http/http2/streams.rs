@@ -25,6 +25,8 @@ pub(super) struct Streams {
     kept: usize,
     /// Requests may have been lost.
     requests_lost: bool,
+    /// The highest number of a stream that the client opened.
+    highest: u32,
     /// The server does not look at the client's streams above this one.
     last: Option<u32>,
 }
@@ -32,6 +34,9 @@ pub(super) struct Streams {
 #[derive(Debug)]
 struct Stream {
     exchange: Exchange,
+    /// A head of the request was seen, and of the final response, or what may be one.
+    asked: bool,
+    answered: bool,
     request_over: bool,
     response_over: bool,
 }
@@ -57,23 +62,36 @@ impl Streams {
         }
     }
 
-    /// One that could not be decoded.
-    pub(super) fn undecoded(&mut self, place: &Place, side: &mut Side<'_>) {
+    /// One that could not be decoded, or of which not all was captured.
+    pub(super) fn undecoded(&mut self, place: &Place, is_cut: bool, side: &mut Side<'_>) {
         let is_client = side.is_client();
         if side.client.is_none() || place.promised.is_some() || self.ended.contains(&place.stream) {
             return;
         }
-        self.kept = self.keep(place.stream, side, |Stream { exchange, .. }, _| {
-            exchange.flags |= Flags::UNDECODED;
-            let (first_ns, bytes) = if is_client {
-                (&mut exchange.request_first_ns, &mut exchange.request_bytes)
+        let is_open = self.has(place.stream);
+        self.kept = self.keep(place.stream, side, |stream, _| {
+            let Stream { exchange, asked, answered, request_over, .. } = stream;
+            exchange.flags |= if is_cut { Flags::TRUNCATED } else { Flags::UNDECODED };
+            let (is_head, first_ns, bytes) = if is_client {
+                (!std::mem::replace(asked, true), &mut exchange.request_first_ns, &mut exchange.request_bytes)
             } else {
-                (&mut exchange.response_first_ns, &mut exchange.response_bytes)
+                *request_over |= !is_open;
+                (!std::mem::replace(answered, true), &mut exchange.response_first_ns, &mut exchange.response_bytes)
             };
-            first_ns.get_or_insert(place.first_ns);
-            *bytes.get_or_insert(0) += place.size;
+            if is_head {
+                *first_ns = Some(place.first_ns);
+                *bytes = Some(place.size);
+            } else {
+                add(bytes, place.size);
+            }
         });
         self.end_if(place, side);
+    }
+
+    /// Whether what is read as a head after a gap may be one: of a new stream, or one that is open. What is left of a body may look
+    /// like frames too, which were those of another connection.
+    pub(super) fn may_be(&self, place: &Place) -> bool {
+        place.promised.is_some() || place.stream > self.highest || self.has(place.stream)
     }
 
     /// Whether the stream is open.
@@ -86,7 +104,7 @@ impl Streams {
             Event::Data { stream, count, time_ns } => self.data(stream, count, time_ns, side.is_client()),
             Event::End { stream, time_ns } => self.end(stream, time_ns, side),
             Event::Reset { stream } => self.reset(stream, side.outcome),
-            Event::GoAway { last } if !side.is_client() => self.refuse_above(last, side.outcome),
+            Event::GoAway { last } if side.client.is_some() && !side.is_client() => self.refuse_above(last, side.outcome),
             Event::GoAway { .. } => {}
         }
     }
@@ -95,7 +113,7 @@ impl Streams {
     pub(super) fn upgrade(&mut self, mut exchange: Exchange) {
         exchange.stream_id = Some(1);
         self.kept += size(&exchange);
-        self.open.insert(1, Box::new(Stream { exchange, request_over: true, response_over: false }));
+        self.open.insert(1, Box::new(Stream { exchange, asked: true, answered: false, request_over: true, response_over: false }));
     }
 
     /// Frames of one sender are missing, and heads and the ends of streams may have been among them.
@@ -105,7 +123,7 @@ impl Streams {
         }
         let is_client = side.is_client();
         self.requests_lost |= is_client;
-        for Stream { exchange, request_over, response_over } in self.open.values_mut().map(Box::as_mut) {
+        for Stream { exchange, request_over, response_over, .. } in self.open.values_mut().map(Box::as_mut) {
             if is_client && !*request_over {
                 exchange.flags |= Flags::GAP;
                 exchange.request_bytes = None;
@@ -142,14 +160,17 @@ impl Streams {
     }
 
     fn request(&mut self, place: &Place, fields: &Fields<'_>, side: &mut Side<'_>) {
-        let is_asked = self.open.get(&place.stream).map(|stream| stream.exchange.request_first_ns.is_some());
-        let is_trailers = is_asked == Some(true) || !fields.is_request && fields.is_whole;
-        if is_asked != Some(true) && self.is_late(place, is_trailers, fields) {
+        let is_asked = self.open.get(&place.stream).is_some_and(|stream| stream.asked);
+        let is_trailers = is_asked || !fields.is_request && fields.is_whole;
+        if !is_asked && self.is_late(place, is_trailers, fields) {
             return;
         }
+        self.highest = self.highest.max(place.stream);
+        // Trailers have no pseudo-header fields, and those of requests are not for responses (RFC 9113 sections 8.1 and 8.3).
+        let is_odd = fields.is_response || is_trailers && fields.is_request;
         self.kept = self.keep(place.stream, side, |stream, side| {
-            let Stream { exchange, request_over, .. } = stream;
-            exchange.flags |= fields.flags;
+            let Stream { exchange, asked, request_over, .. } = stream;
+            exchange.flags |= fields.flags | malformed(is_odd) | place.flags();
             if is_trailers {
                 add(&mut exchange.request_bytes, place.size);
                 trailers(&mut exchange.request, Direction::Request, fields, side);
@@ -157,42 +178,51 @@ impl Streams {
                 exchange.request = Some(Head::new(&fields.request(), &side.shared.wanted, &side.shared.redactor));
                 exchange.request_first_ns = Some(place.first_ns);
                 exchange.request_bytes = Some(place.size);
+                *asked = true;
                 *request_over = false;
             }
         });
         self.end_if(place, side);
     }
 
-    /// RFC 9113 section 8.4: the request is the server's own idea.
+    /// RFC 9113 section 8.4: the request is the server's own idea, and so is the stream (section 5.1.1).
     fn promise(&mut self, promised: u32, place: &Place, fields: &Fields<'_>, side: &mut Side<'_>) {
+        if !promised.is_multiple_of(2) || self.has(promised) {
+            side.outcome.counts.undecodable += 1;
+            return;
+        }
         self.kept = self.keep(promised, side, |stream, side| {
-            let Stream { exchange, request_over, .. } = stream;
-            exchange.flags |= fields.flags | Flags::PUSH;
+            let Stream { exchange, asked, request_over, .. } = stream;
+            exchange.flags |= fields.flags | Flags::PUSH | place.flags();
             exchange.request = Some(Head::new(&fields.request(), &side.shared.wanted, &side.shared.redactor));
             exchange.request_first_ns = Some(place.first_ns);
             exchange.request_bytes = Some(place.size);
-            *request_over = true;
+            (*asked, *request_over) = (true, true);
         });
     }
 
     fn response(&mut self, place: &Place, fields: &Fields<'_>, side: &mut Side<'_>) {
         if fields.is_interim() {
-            return;
+            return self.end_if(place, side);
         }
-        let before = self.open.get(&place.stream).map(|stream| &stream.exchange);
+        let before = self.open.get(&place.stream).map(Box::as_ref);
         let is_known = before.is_some();
-        let is_answered = before.is_some_and(|exchange| exchange.response_first_ns.is_some());
+        let is_answered = before.is_some_and(|stream| stream.answered);
+        let is_gapped = before.is_some_and(|stream| stream.exchange.flags.has(Flags::GAP));
         // What has no status that is known may have been an interim response.
-        let is_doubtful = is_answered && before.is_some_and(|exchange| exchange.response.as_ref().is_none_or(|head| head.status.is_none()));
+        let is_doubtful =
+            is_answered && before.is_some_and(|stream| stream.exchange.response.as_ref().is_none_or(|head| head.status.is_none()));
         let is_final = !is_answered || is_doubtful && fields.is_response;
-        let is_trailers = !is_final || !fields.is_response && fields.is_whole;
+        let is_end = fields.is_whole || is_gapped && place.ends;
+        let is_trailers = !is_final || !fields.is_response && is_end;
         if !is_known && self.is_late(place, is_trailers, fields) {
             return;
         }
+        let is_odd = fields.is_request || is_trailers && fields.is_response;
         let requests_lost = self.requests_lost;
         self.kept = self.keep(place.stream, side, |stream, side| {
-            let Stream { exchange, request_over, .. } = stream;
-            exchange.flags |= fields.flags;
+            let Stream { exchange, answered, request_over, .. } = stream;
+            exchange.flags |= fields.flags | malformed(is_odd) | place.flags();
             if !is_known {
                 // The request was not seen.
                 *request_over = true;
@@ -201,13 +231,17 @@ impl Streams {
             if is_trailers {
                 add(&mut exchange.response_bytes, place.size);
                 if is_doubtful && !fields.is_whole {
+                    // Which of the two began the response is not known.
                     exchange.response_bytes = None;
+                    exchange.response_first_ns = None;
                 }
                 trailers(&mut exchange.response, Direction::Response, fields, side);
             } else {
+                let is_first = fields.is_response || !is_gapped;
                 exchange.response = Some(Head::new(&fields.response(), &side.shared.wanted, &side.shared.redactor));
-                exchange.response_first_ns = Some(place.first_ns);
-                exchange.response_bytes = Some(place.size);
+                exchange.response_first_ns = is_first.then_some(place.first_ns);
+                exchange.response_bytes = is_first.then_some(place.size);
+                *answered = true;
             }
         });
         self.end_if(place, side);
@@ -288,7 +322,7 @@ impl Streams {
                 self.remember_ended(oldest);
             }
             let exchange = Exchange { stream_id: Some(id), ..Exchange::between(&side.ends()) };
-            self.open.insert(id, Box::new(Stream { exchange, request_over: false, response_over: false }));
+            self.open.insert(id, Box::new(Stream { exchange, asked: false, answered: false, request_over: false, response_over: false }));
         }
         let Some(stream) = self.open.get_mut(&id) else { return self.kept };
         let before = size(&stream.exchange);
@@ -345,6 +379,10 @@ fn trailers(head: &mut Option<Head>, direction: Direction, fields: &Fields<'_>, 
     let (wanted, redactor) = (&side.shared.wanted, &side.shared.redactor);
     let sent = Sent { line, version: Version::HTTP_2, fields: &[], is_whole: false };
     head.get_or_insert_with(|| Head::new(&sent, wanted, redactor)).trailers(fields.regular_fields(), direction, wanted, redactor);
+}
+
+fn malformed(is_odd: bool) -> Flags {
+    if is_odd { Flags::MALFORMED } else { Flags::default() }
 }
 
 fn add(bytes: &mut Option<u64>, count: u64) {

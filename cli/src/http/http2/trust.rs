@@ -4,8 +4,9 @@ use super::event::Event;
 use super::streams::Streams;
 use crate::http::side::Side;
 
-/// So many frame headers in a row are no accident: of random bytes, one in five million looks like one.
-const SURE_HEADERS: u8 = 3;
+/// So many frame headers in a row are no accident: of random bytes, one in five million looks like one, and of small numbers with
+/// many zeros more.
+const SURE_HEADERS: u8 = 5;
 /// What is kept of them until it is sure.
 const MAX_PENDING: usize = 64;
 

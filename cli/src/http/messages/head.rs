@@ -45,7 +45,7 @@ impl Messages {
         if !partial.has_line
             && let Some(newline) = memchr::memchr(b'\n', bytes)
         {
-            if before < PREFACE_LINE.len() && bytes.starts_with(PREFACE_LINE) && (!self.is_http || self.awaits_preface) {
+            if before < PREFACE_LINE.len() && bytes.starts_with(PREFACE_LINE) && (!self.is_http || !start.guessed) {
                 self.state = State::Http2(Begin::Preface(before));
                 return 0;
             }

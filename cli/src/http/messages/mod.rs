@@ -84,8 +84,6 @@ pub(super) struct Messages {
     is_foreign: bool,
     /// Where the last part ended, and what its sender had received.
     last: Option<(u32, u32)>,
-    /// The connection turns to HTTP/2 with this sender's preface.
-    awaits_preface: bool,
     /// From which byte of the current part on there are frames.
     frames: Option<(usize, Begin)>,
     /// The current part does not start with one.
@@ -134,14 +132,11 @@ impl Messages {
         self.state = State::Tunnel;
     }
 
-    /// The connection turns to HTTP/2 with the preface, which comes after the current request.
-    pub(super) fn await_preface(&mut self) {
-        self.awaits_preface = true;
-    }
-
     /// What looked like HTTP/2, up to the current part, is something else.
     pub(super) fn resume(&mut self) {
-        self.state = State::Resync;
+        if let State::Http2(_) = self.state {
+            self.state = State::Resync;
+        }
         self.is_no_frame = true;
     }
 
@@ -189,6 +184,10 @@ impl Messages {
     }
 
     fn read(&mut self, part: &Part<'_>, sink: &mut impl Sink) {
+        if let State::Http2(_) = self.state {
+            // Whoever read it has given up.
+            self.state = State::Resync;
+        }
         match (part.handover, &self.state) {
             (Some(Handover::Body(left)), State::Length(_)) => self.state = State::Length(left),
             (Some(Handover::Chunked(state)), State::Chunked(_)) => self.state = State::Chunked(state),

@@ -121,14 +121,14 @@ impl Messages {
 
     /// Whether frames of HTTP/2 start here, or may.
     fn begins_http2(&self, captured: &[u8], is_trusted: bool, sink: &impl Sink) -> Option<Begin> {
-        let may_turn = is_trusted && (!self.is_http || self.awaits_preface);
-        if may_turn && captured.starts_with(PREFACE_LINE) {
+        let is_lost = matches!(self.state, State::Resync);
+        // After a request too: what turned the connection to HTTP/2 may not have been seen.
+        if is_trusted && (!self.is_http || !is_lost) && captured.starts_with(PREFACE_LINE) {
             return Some(Begin::Preface(0));
         }
         if self.is_http || !is_trusted || !sink.may_be_http2() {
             return None;
         }
-        let is_lost = matches!(self.state, State::Resync);
         // Some servers do not wait for the client.
         if !is_lost && http2::starts_server_preface(captured) {
             return Some(Begin::PerhapsFirst);
