@@ -9,6 +9,7 @@ mod event;
 mod fields;
 pub(super) mod hpack;
 mod reader;
+mod stream;
 mod streams;
 mod trust;
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::event::{Event, Place};
 use super::fields::Fields;
+use super::stream::{Stream, add, malformed, size, trailers};
 use crate::http::connection::Outcome;
 use crate::http::exchange::{Exchange, Flags};
-use crate::http::head::{Direction, Head, Version};
-use crate::http::sent::{Line, Sent};
+use crate::http::head::{Direction, Head};
 use crate::http::side::Side;
 
 /// Streams of one connection that are open at a time; servers allow 100 or 128 of them, as a rule.
@@ -29,16 +29,6 @@ pub(super) struct Streams {
     highest: u32,
     /// The server does not look at the client's streams above this one.
     last: Option<u32>,
-}
-
-#[derive(Debug)]
-struct Stream {
-    exchange: Exchange,
-    /// A head of the request was seen, and of the final response, or what may be one.
-    asked: bool,
-    answered: bool,
-    request_over: bool,
-    response_over: bool,
 }
 
 impl Streams {
@@ -350,47 +340,4 @@ impl Streams {
         self.kept -= size(&stream.exchange);
         outcome.exchanges.push(stream.finished(flags));
     }
-}
-
-impl Stream {
-    fn is_complete(&self) -> bool {
-        self.request_over && self.response_over
-    }
-
-    /// With `flags` if it is not complete.
-    fn finished(self: Box<Self>, flags: Flags) -> Exchange {
-        let mut exchange = self.exchange;
-        if !(self.request_over && self.response_over) {
-            exchange.flags |= flags;
-        }
-        if !self.response_over {
-            exchange.response_last_ns = None;
-        }
-        exchange
-    }
-}
-
-/// Trailers of a message whose head was lost are all that is known of it.
-fn trailers(head: &mut Option<Head>, direction: Direction, fields: &Fields<'_>, side: &Side<'_>) {
-    let line = match direction {
-        Direction::Request => Line::Request { method: None, target: None, authority: None },
-        Direction::Response => Line::Response { status: None },
-    };
-    let (wanted, redactor) = (&side.shared.wanted, &side.shared.redactor);
-    let sent = Sent { line, version: Version::HTTP_2, fields: &[], is_whole: false };
-    head.get_or_insert_with(|| Head::new(&sent, wanted, redactor)).trailers(fields.regular_fields(), direction, wanted, redactor);
-}
-
-fn malformed(is_odd: bool) -> Flags {
-    if is_odd { Flags::MALFORMED } else { Flags::default() }
-}
-
-fn add(bytes: &mut Option<u64>, count: u64) {
-    *bytes = bytes.map(|bytes| bytes + count);
-}
-
-/// Bytes that the heads keep.
-fn size(exchange: &Exchange) -> usize {
-    let Exchange { request, response, .. } = exchange;
-    request.as_ref().map_or(0, Head::size) + response.as_ref().map_or(0, Head::size)
 }
