@@ -79,7 +79,7 @@ fn joined(said: &[u8]) {
 
 /// Once lost, only the start of a segment is looked at.
 fn is_clean(told: &Told) -> bool {
-    told.undecodable == 0 && told.rows.iter().all(|row: &Row| row.stream_id.is_some() && !row.flags.contains(&"gap"))
+    told.undecodable + told.foreign == 0 && told.rows.iter().all(|row: &Row| row.stream_id.is_some() && !row.flags.contains(&"gap"))
 }
 
 /// Each segment acknowledges all that the other end sent.

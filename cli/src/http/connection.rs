@@ -341,8 +341,9 @@ impl Flow<'_> {
         if matches!(begin, Begin::Preface(_)) {
             *self.side.client = Some(self.side.sender);
         }
-        if !self.frames(&rest(part, at)) {
-            self.messages.part(part, &mut self.side);
+        let part = rest(part, at);
+        if !self.frames(&part) {
+            self.messages.part(&part, &mut self.side);
         }
     }
 

@@ -104,6 +104,8 @@ pub(crate) struct Told {
     /// Of streams.
     pub(crate) times: Vec<(Option<u32>, Times)>,
     pub(crate) undecodable: u64,
+    /// Directions that were taken for another protocol.
+    pub(crate) foreign: u64,
 }
 
 thread_local! {
@@ -114,7 +116,8 @@ thread_local! {
 /// What is told while `feed` feeds a tracker, and when nothing more comes.
 fn told(feed: impl FnOnce(&mut Tracker, &mut dyn FnMut(&Exchange))) -> Told {
     let mut tracker = TRACKER.take().unwrap_or_else(tracker);
-    let before = tracker.counts().undecodable;
+    let foreign = |tracker: &Tracker| tracker.counts().tls + tracker.counts().other;
+    let before = (tracker.counts().undecodable, foreign(&tracker));
     let mut told = Told::default();
     let mut each = |exchange: &Exchange| {
         let Exchange { stream_id, request_first_ns, response_first_ns, response_last_ns, .. } = *exchange;
@@ -123,7 +126,8 @@ fn told(feed: impl FnOnce(&mut Tracker, &mut dyn FnMut(&Exchange))) -> Told {
     };
     feed(&mut tracker, &mut each);
     tracker.finish(&mut each);
-    told.undecodable = tracker.counts().undecodable - before;
+    told.undecodable = tracker.counts().undecodable - before.0;
+    told.foreign = foreign(&tracker) - before.1;
     TRACKER.set(Some(tracker));
     told.rows.sort();
     told
