@@ -64,6 +64,14 @@ fn a_server_may_refuse_in_http_1() {
 }
 
 #[test]
+fn a_server_sends_no_preface() {
+    let client = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let server = [&b"HTTP/1.1 200 OK\r\nX-Answer: 0\r\n\r\n"[..], &preface()].concat();
+    let told = "?: HEAD a / -> 200 answer 0 grpc ?, 28 32 bytes []";
+    Script::opened().client(client).server(&server).tells_with(1, &[told]);
+}
+
+#[test]
 fn a_table_may_be_larger_than_was_seen_to_be_allowed() {
     let script = Script::opened().client(&[preface(), frame(kind::HEADERS, ENDS, 1, &[b"\x3f\xe1\xff\x03", GET].concat())].concat());
     script.server(&answer()).tells(&["1: GET a / -> 200 answer 0 grpc ?, 19 22 bytes []"]);

@@ -45,7 +45,8 @@ impl Messages {
         if !partial.has_line
             && let Some(newline) = memchr::memchr(b'\n', bytes)
         {
-            if before < PREFACE_LINE.len() && bytes.starts_with(PREFACE_LINE) && (!self.is_http || !start.guessed) {
+            let may_turn = (!self.is_http || !start.guessed) && !sink.is_server();
+            if may_turn && before < PREFACE_LINE.len() && bytes.starts_with(PREFACE_LINE) {
                 self.state = State::Http2(Begin::Preface(before));
                 return 0;
             }

@@ -123,7 +123,7 @@ impl Messages {
     fn begins_http2(&self, captured: &[u8], is_trusted: bool, sink: &impl Sink) -> Option<Begin> {
         let is_lost = matches!(self.state, State::Resync);
         // After a request too: what turned the connection to HTTP/2 may not have been seen.
-        if is_trusted && (!self.is_http || !is_lost) && captured.starts_with(PREFACE_LINE) {
+        if is_trusted && (!self.is_http || !is_lost) && !sink.is_server() && captured.starts_with(PREFACE_LINE) {
             return Some(Begin::Preface(0));
         }
         if self.is_http || !is_trusted || !sink.may_be_http2() {
