@@ -375,7 +375,7 @@ impl Flow<'_> {
 
     /// What was taken for frames is something else.
     fn no_frames(&mut self) {
-        self.messages.resume();
+        self.messages.resume(&mut self.side);
         if self.http2.as_ref().is_some_and(|http2| !http2.reads(0) && !http2.reads(1)) {
             *self.http2 = None;
         }

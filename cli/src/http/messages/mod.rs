@@ -133,9 +133,12 @@ impl Messages {
     }
 
     /// What looked like HTTP/2, up to the current part, is something else.
-    pub(super) fn resume(&mut self) {
-        if let State::Http2(_) = self.state {
-            self.state = State::Resync;
+    pub(super) fn resume(&mut self, sink: &mut impl Sink) {
+        match self.state {
+            // Its first bytes are gone.
+            State::Http2(Begin::PerhapsFirst) => self.give_up(sink),
+            State::Http2(_) => self.state = State::Resync,
+            _ => {}
         }
         self.is_no_frame = true;
     }
