@@ -282,9 +282,10 @@ impl Connection {
         }
         let Some(http2) = &mut self.http2 else { return };
         if http2.is_sure() && !other.messages.is_http() {
-            let awaits_preface = self.client == Some(1 - sender) && other.first.is_some() && other.messages.may_open();
+            let is_opened = other.first.is_some();
+            let awaits_preface = is_opened && self.client == Some(1 - sender) && other.messages.may_open();
             if !awaits_preface {
-                http2.begin_other(1 - sender, other.first.is_some() && other.stream.next() == other.first);
+                http2.begin_other(1 - sender, is_opened && other.stream.next() == other.first);
             }
         }
     }

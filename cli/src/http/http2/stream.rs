@@ -18,6 +18,11 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    /// Nothing was seen of it yet.
+    pub(super) fn new(exchange: Exchange) -> Self {
+        Self { exchange, asked: false, answered: false, request_over: false, response_over: false }
+    }
+
     pub(super) fn is_complete(&self) -> bool {
         self.request_over && self.response_over
     }

@@ -59,7 +59,7 @@ impl Streams {
             return;
         }
         let is_open = self.has(place.stream);
-        self.kept = self.keep(place.stream, side, |stream, _| {
+        self.keep(place.stream, side, |stream, _| {
             let Stream { exchange, asked, answered, request_over, .. } = stream;
             exchange.flags |= if is_cut { Flags::TRUNCATED } else { Flags::UNDECODED };
             let (is_head, first_ns, bytes) = if is_client {
@@ -103,7 +103,7 @@ impl Streams {
     pub(super) fn upgrade(&mut self, mut exchange: Exchange) {
         exchange.stream_id = Some(1);
         self.kept += size(&exchange);
-        self.open.insert(1, Box::new(Stream { exchange, asked: true, answered: false, request_over: true, response_over: false }));
+        self.open.insert(1, Box::new(Stream { asked: true, request_over: true, ..Stream::new(exchange) }));
     }
 
     /// Frames of one sender are missing, and heads and the ends of streams may have been among them.
@@ -158,7 +158,7 @@ impl Streams {
         self.highest = self.highest.max(place.stream);
         // Trailers have no pseudo-header fields, and those of requests are not for responses (RFC 9113 sections 8.1 and 8.3).
         let is_odd = fields.is_response || is_trailers && fields.is_request;
-        self.kept = self.keep(place.stream, side, |stream, side| {
+        self.keep(place.stream, side, |stream, side| {
             let Stream { exchange, asked, request_over, .. } = stream;
             exchange.flags |= fields.flags | malformed(is_odd) | place.flags();
             if is_trailers {
@@ -181,7 +181,7 @@ impl Streams {
             side.outcome.counts.undecodable += 1;
             return;
         }
-        self.kept = self.keep(promised, side, |stream, side| {
+        self.keep(promised, side, |stream, side| {
             let Stream { exchange, asked, request_over, .. } = stream;
             exchange.flags |= fields.flags | Flags::PUSH | place.flags();
             exchange.request = Some(Head::new(&fields.request(), &side.shared.wanted, &side.shared.redactor));
@@ -210,7 +210,7 @@ impl Streams {
         }
         let is_odd = fields.is_request || is_trailers && fields.is_response;
         let requests_lost = self.requests_lost;
-        self.kept = self.keep(place.stream, side, |stream, side| {
+        self.keep(place.stream, side, |stream, side| {
             let Stream { exchange, answered, request_over, .. } = stream;
             exchange.flags |= fields.flags | malformed(is_odd) | place.flags();
             if !is_known {
@@ -302,8 +302,8 @@ impl Streams {
         self.ended.push_back(stream);
     }
 
-    /// Changes a stream, which is opened if it is not. Answers how many bytes the heads of all keep then.
-    fn keep(&mut self, id: u32, side: &mut Side<'_>, change: impl FnOnce(&mut Stream, &Side<'_>)) -> usize {
+    /// Changes a stream, which is opened if it is not.
+    fn keep(&mut self, id: u32, side: &mut Side<'_>, change: impl FnOnce(&mut Stream, &Side<'_>)) {
         if !self.open.contains_key(&id) {
             if self.open.len() == MAX_OPEN
                 && let Some(oldest) = self.open.keys().next().copied()
@@ -312,12 +312,12 @@ impl Streams {
                 self.remember_ended(oldest);
             }
             let exchange = Exchange { stream_id: Some(id), ..Exchange::between(&side.ends()) };
-            self.open.insert(id, Box::new(Stream { exchange, asked: false, answered: false, request_over: false, response_over: false }));
+            self.open.insert(id, Box::new(Stream::new(exchange)));
         }
-        let Some(stream) = self.open.get_mut(&id) else { return self.kept };
+        let Some(stream) = self.open.get_mut(&id) else { return };
         let before = size(&stream.exchange);
         change(stream, side);
-        self.kept - before + size(&stream.exchange)
+        self.kept = self.kept - before + size(&stream.exchange);
     }
 
     /// Those that are as asked for will not get (more of) their response. Answers which they were.
