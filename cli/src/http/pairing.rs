@@ -73,6 +73,9 @@ impl Pairing {
     pub(super) fn request(&mut self, ends: Ends, head: Head, method: Method, start: &Start, flags: Flags, out: &mut Vec<Exchange>) {
         if self.waiting.len() == MAX_WAITING {
             self.pass_over(Flags::GAP, out);
+            // Its response is still to come, and which one that is nobody can tell.
+            self.order = Order::Lost;
+            self.pipelined = true;
         }
         let before = self.waiting.back().filter(|last| last.exchange.request.is_some() && !last.start.guessed);
         let is_early = before.is_some_and(|last| last.start.acknowledgement == start.acknowledgement)
