@@ -8,7 +8,9 @@
 //! - Nothing below [`command`] ends the process.
 //! - No plain secret leaves [`http`]: values are redacted where they are parsed.
 //!
-//! Modules import downwards only: `command` > `pipeline` > `aggregate`, `render` > `http` > `stream` > `source` > `probe`.
+//! Modules import downwards only: `command` > `pipeline` > `aggregate`, `render` > `http` > `stream` > `source` > `probe` > `tls` >
+//! `process`.
+//! [`tls`] and [`process`] below it look at files and at /proc; `command` alone asks them.
 
 pub mod aggregate;
 pub mod args;
@@ -16,6 +18,7 @@ pub mod command;
 pub mod http;
 pub mod pipeline;
 pub mod probe;
+pub mod process;
 pub mod progress;
 pub mod render;
 pub mod source;
