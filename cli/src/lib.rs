@@ -23,3 +23,4 @@ pub mod progress;
 pub mod render;
 pub mod source;
 pub mod stream;
+pub mod tls;

@@ -1,5 +1,6 @@
 //! What crosses the boundary between ehl's eBPF programs and ehl itself, and the pure functions that both sides run.
 //!
+//! - [`call`]: the calls of a TLS library that are probed.
 //! - [`record`]: the one event layout of all stream probes.
 //! - [`counter`]: the per-CPU counters of a probe.
 //! - [`connection`]: the kernel's memory of one TCP connection.
@@ -17,6 +18,7 @@
 
 #![cfg_attr(not(test), no_std)]
 
+pub mod call;
 pub mod chunked;
 pub mod connection;
 pub mod counter;
