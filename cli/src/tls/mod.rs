@@ -2,4 +2,8 @@
 //!
 //! Reads ELF files and /proc, and attaches nothing.
 
+pub mod coverage;
+mod image;
+pub mod library;
 pub mod site;
+pub mod target;
