@@ -84,7 +84,8 @@ impl Scan {
     /// Becomes [`Scan::START`].
     #[inline(always)]
     pub fn clear(&mut self) {
-        self.content_length = 0;
+        // SAFETY: a reference. Volatile, because what sets several fields at once is a call that goes byte by byte.
+        unsafe { core::ptr::write_volatile(&raw mut self.content_length, 0) };
         self.length = 0;
         self.facts = 0;
         self.status = 0;
@@ -98,6 +99,9 @@ impl Scan {
 }
 
 impl Cursor {
+    /// At the start of no window.
+    pub const NEW: Self = Self { end: 0, at: 0, line: 0, progress: 0 };
+
     /// Before the first byte of an empty window.
     pub const START: Self = Self { end: 0, at: 0, line: 0, progress: progress::GOING };
 

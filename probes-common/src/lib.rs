@@ -7,6 +7,7 @@
 //! - [`packet`]: from the network layer to a TCP segment.
 //! - [`head`], [`chunked`]: where an HTTP/1 head and a chunked body end.
 //! - [`frame`]: the header of an HTTP/2 frame.
+//! - [`tls`]: the kernel's memory of a connection of TLS.
 //! - [`walk`]: which bytes of a segment go up to user space, and which are proven body.
 //!
 //! `no_std`, no dependencies, no allocation, no panics: the verifier has to accept all of it. Everything is tested on
@@ -26,5 +27,6 @@ pub mod frame;
 pub mod head;
 pub mod packet;
 pub mod record;
+pub mod tls;
 pub mod walk;
 pub mod window;

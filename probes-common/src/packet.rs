@@ -42,6 +42,9 @@ pub mod ethertype {
 pub struct Address([u64; 2]);
 
 impl Address {
+    /// The address of none.
+    pub const ZERO: Self = Self([0; 2]);
+
     /// From an IPv6 header's field.
     #[inline(always)]
     pub fn v6(bytes: [u8; 16]) -> Self {

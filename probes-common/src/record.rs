@@ -6,6 +6,8 @@
 
 use core::mem::{offset_of, size_of};
 
+use crate::packet::Address;
+
 /// Bits of [`RecordHeader::flags`].
 pub mod flag {
     /// The covered bytes start at a message boundary that the kernel knows for certain.
@@ -96,8 +98,10 @@ pub struct RecordHeader {
     pub way: u8,
     /// Bits of [`tcp_flag`].
     pub tcp_flags: u8,
+    /// 1 when the connection was seen from its start, so that the sequence numbers of both directions begin with 0 (TLS).
+    pub from_start: u8,
     /// Zero.
-    pub reserved: [u8; 3],
+    pub reserved: [u8; 2],
 }
 
 /// Size of the fixed part in bytes.
@@ -105,6 +109,7 @@ pub const HEADER_LEN: usize = size_of::<RecordHeader>();
 
 const _: () = assert!(HEADER_LEN == 88);
 const _: () = assert!(offset_of!(RecordHeader, source) == 24);
+const _: () = assert!(offset_of!(RecordHeader, destination) == 40 && size_of::<Address>() == 16);
 const _: () = assert!(offset_of!(RecordHeader, sequence) == 60);
 const _: () = assert!(offset_of!(RecordHeader, flags) == 80);
 
@@ -153,8 +158,19 @@ impl RecordHeader {
         probe: 0,
         way: 0,
         tcp_flags: 0,
-        reserved: [0; 3],
+        from_start: 0,
+        reserved: [0; 2],
     };
+
+    /// Sets sender and receiver, without going byte by byte.
+    #[inline(always)]
+    pub fn set_addresses(&mut self, source: Address, destination: Address) {
+        // SAFETY: both fields have 16 bytes, and are aligned to 8 (asserted above).
+        unsafe {
+            (&raw mut self.source).cast::<Address>().write(source);
+            (&raw mut self.destination).cast::<Address>().write(destination);
+        }
+    }
 
     /// The bytes of the header, as the kernel writes them.
     pub fn as_bytes(&self) -> &[u8; HEADER_LEN] {

@@ -124,10 +124,25 @@ pub struct Walk {
 }
 
 impl Walk {
+    /// Of nothing.
+    pub const NEW: Self = Self {
+        segment: Segment { time_ns: 0, sequence: 0, len: 0, interface: 0, tcp_flags: 0 },
+        offset: 0,
+        direction: 0,
+        runs: 0,
+        reserved: 0,
+    };
+
     /// Before the first byte of a segment.
     #[inline(always)]
     pub fn new(segment: Segment, direction: u32) -> Self {
         Self { segment, offset: 0, direction, runs: 0, reserved: 0 }
+    }
+
+    /// Whether nothing of the segment is left.
+    #[inline(always)]
+    pub fn is_over(&self) -> bool {
+        self.offset == self.segment.len
     }
 
     /// Sequence number of the byte at the offset.
@@ -274,6 +289,7 @@ pub fn finish<T: Tap>(walk: &mut Walk, connection: &mut Connection, tap: &mut T)
     let (this, other) = both(connection, walk.direction);
     if walk.offset < walk.segment.len {
         // More to do than the loop allows, or unreadable: the rest is not seen.
+        tap.count(Counter::Untracked);
         let end = walk.segment.sequence.wrapping_add(walk.segment.len);
         tap.desynchronise(this, walk.segment.time_ns);
         if after(end, this.next) > 0 {

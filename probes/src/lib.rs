@@ -16,6 +16,8 @@ mod prebuilt {
     static SOCK_HTTP: &Aligned<[u8]> = &Aligned(*include_bytes!("../prebuilt/sock_http.o"));
     static SOCK_ENTRY: &Aligned<[u8]> = &Aligned(*include_bytes!("../prebuilt/sock_entry.o"));
 
+    static SSL_UPROBE: &Aligned<[u8]> = &Aligned(*include_bytes!("../prebuilt/ssl_uprobe.o"));
+
     /// The ELF of `sock-http`: one socket filter, `sock_http`.
     pub fn sock_http() -> &'static [u8] {
         &SOCK_HTTP.0
@@ -25,7 +27,13 @@ mod prebuilt {
     pub fn sock_entry() -> &'static [u8] {
         &SOCK_ENTRY.0
     }
+
+    /// The ELF of `ssl-uprobe`: `enter`, `leave` and `leave_at` for uprobes, `sent` and `received` for raw tracepoints, `sending` and
+    /// `receiving` for kprobes in their stead, `forked` and `exited` for raw tracepoints.
+    pub fn ssl_uprobe() -> &'static [u8] {
+        &SSL_UPROBE.0
+    }
 }
 
 #[cfg(not(target_arch = "bpf"))]
-pub use prebuilt::{sock_entry, sock_http};
+pub use prebuilt::{sock_entry, sock_http, ssl_uprobe};

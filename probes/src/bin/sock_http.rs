@@ -21,16 +21,27 @@ mod filter {
         connections,
         counters::count,
         filter,
-        tap::{Scratch, walk_segment},
+        tap::{Scratch, walk_segment, window_len},
     };
     use ehl_probes_common::{
+        connection::Key,
         counter::Counter,
-        packet::{self, Header, Kind, Load},
+        packet::{self, Header, Kind, Load, Tcp},
         record::{ProbeId, Way, tcp_flag},
     };
 
+    /// What one CPU works with: too large for the stack.
+    #[repr(C)]
+    struct Work {
+        scratch: Scratch,
+        /// The segment's headers.
+        tcp: Tcp,
+        /// The segment's connection.
+        key: Key,
+    }
+
     #[map]
-    static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+    static WORK: PerCpuArray<Work> = PerCpuArray::with_max_entries(1, 0);
 
     /// Every network namespace's loopback interface has this index.
     const LOOPBACK: u32 = 1;
@@ -52,9 +63,8 @@ mod filter {
         if interface == LOOPBACK && pkt_type != PACKET_OUTGOING {
             return None;
         }
-        let scratch = SCRATCH.get_ptr_mut(0)?;
         // SAFETY: the pointer comes from a map look-up that succeeded, and this CPU's value is used by nobody else.
-        let Scratch { tcp, key, .. } = unsafe { &mut *scratch };
+        let Work { scratch, tcp, key } = unsafe { &mut *WORK.get_ptr_mut(0)? };
         match packet::parse(&mut Packet { skb }, u16::from_be(protocol as u16), tcp) {
             Kind::Tcp => {}
             Kind::Fragment => {
@@ -84,7 +94,7 @@ mod filter {
             connections::find(key)?
         };
         let way = if pkt_type == PACKET_OUTGOING { Way::Egress } else { Way::Ingress };
-        prepare(scratch, interface, way, direction);
+        prepare(scratch, tcp, interface, way, direction);
         // SAFETY: the kernel's context, and pointers from map look-ups that succeeded.
         unsafe { walk_segment(skb, scratch, connection) };
         None
@@ -92,9 +102,9 @@ mod filter {
 
     /// Lays out the walk, and the part of the record header that all records of the segment share.
     #[inline(always)]
-    fn prepare(scratch: *mut Scratch, interface: u32, way: Way, direction: u32) {
-        // SAFETY: as in `observe`, whose references are not used any more.
-        let Scratch { draft, walk, tcp, .. } = unsafe { &mut *scratch };
+    fn prepare(scratch: &mut Scratch, tcp: &Tcp, interface: u32, way: Way, direction: u32) {
+        let Scratch { draft, walk, payload, .. } = scratch;
+        *payload = tcp.payload as u64;
         // SAFETY: the helper takes no arguments and only reads the clock.
         walk.segment.time_ns = unsafe { bpf_ktime_get_ns() };
         walk.segment.sequence = tcp.sequence;
@@ -105,8 +115,7 @@ mod filter {
         walk.direction = direction;
         walk.runs = 0;
         let header = &mut draft.header;
-        header.source = tcp.source.bytes();
-        header.destination = tcp.destination.bytes();
+        header.set_addresses(tcp.source, tcp.destination);
         header.source_port = tcp.source_port;
         header.destination_port = tcp.destination_port;
         header.acknowledgement = tcp.acknowledgement;
@@ -114,6 +123,19 @@ mod filter {
         header.probe = ProbeId::SockHttp as u8;
         header.way = way as u8;
         header.tcp_flags = tcp.flags;
+    }
+
+    /// Declared by the module `tap`.
+    ///
+    /// # Safety
+    /// Both are valid, or null.
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn ehl_load(skb: *mut __sk_buff, scratch: *mut Scratch, offset: u32, len: u32) -> u32 {
+        // SAFETY: by the caller's promise.
+        let Some(Scratch { draft, payload, .. }) = (unsafe { scratch.as_mut() }) else { return 1 };
+        // SAFETY: the window has WINDOW writable bytes.
+        let result = unsafe { bpf_skb_load_bytes(skb.cast(), *payload as u32 + offset, draft.window.as_mut_ptr().cast(), window_len(len)) };
+        (result != 0) as u32
     }
 
     struct Packet {

@@ -29,6 +29,13 @@ pub fn setting(global: &u8) -> u8 {
     unsafe { core::ptr::read_volatile(global) }
 }
 
+/// The same of 32 bits.
+#[inline(always)]
+pub fn wide_setting(global: &u32) -> u32 {
+    // SAFETY: as in `setting`.
+    unsafe { core::ptr::read_volatile(global) }
+}
+
 /// Whether a segment between these ports is watched.
 #[inline(always)]
 pub fn watches_ports(source: u16, destination: u16) -> bool {

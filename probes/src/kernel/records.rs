@@ -22,6 +22,11 @@ pub struct Draft {
     pub window: Window,
 }
 
+impl Draft {
+    /// Nothing yet.
+    pub const NEW: Self = Self { header: RecordHeader::ZERO, window: Window::ZERO };
+}
+
 const _: () = assert!(core::mem::offset_of!(Draft, window) == HEADER_LEN);
 
 /// Submits the header and the first `captured` bytes of the window. Wakes nobody: user space looks every few

@@ -1,18 +1,15 @@
-//! The walk's door to a packet: reads its payload, submits records, repeats steps.
+//! The walk's door to what a program sees: reads the payload, submits records, repeats steps.
+//!
+//! How payload is read is each program's own: it defines [`ehl_load`].
 
 use core::ptr::null_mut;
 
-use aya_ebpf::{
-    bindings::__sk_buff,
-    cty::c_void,
-    helpers::generated::{bpf_loop, bpf_skb_load_bytes},
-};
+use aya_ebpf::{bindings::__sk_buff, cty::c_void, helpers::generated::bpf_loop};
 use ehl_probes_common::{
     chunked,
-    connection::{Connection, Direction, Key},
+    connection::{Connection, Direction},
     counter::Counter,
     head::{self, Cursor, MAX_STEPS, Scan},
-    packet::Tcp,
     walk::{self, Span, Tap, Walk},
     window::{WINDOW, Window, bounded},
 };
@@ -40,19 +37,42 @@ const FEW_CHUNK_BYTES: u32 = 32;
 pub struct Scratch {
     /// The record under construction.
     pub draft: Draft,
-    /// The segment's headers.
-    pub tcp: Tcp,
-    /// The segment's connection.
-    pub key: Key,
     /// Where the walk stands.
     pub walk: Walk,
+    /// Where the segment's payload is: an offset in the packet, or an address in the process.
+    pub payload: u64,
     cursor: Cursor,
     chunk: chunked::State,
     chunk_at: u32,
     chunk_end: u32,
 }
 
-/// A packet, the CPU's scratch memory, and the connection.
+unsafe extern "C" {
+    /// Fills the window with `len` (1 to [`WINDOW`]) bytes of payload from `offset` on; 0 when they can be read. A global function
+    /// (see the module `kernel`), that each program defines.
+    fn ehl_load(skb: *mut __sk_buff, scratch: *mut Scratch, offset: u32, len: u32) -> u32;
+}
+
+/// A length of 1 to [`WINDOW`], as the verifier wants to see that it is neither zero nor larger than the window.
+#[inline(always)]
+pub fn window_len(len: u32) -> u32 {
+    (bounded(len.wrapping_sub(1)) & (WINDOW as u32 - 1)) + 1
+}
+
+impl Scratch {
+    /// Nothing was looked at yet.
+    pub const NEW: Self = Self {
+        draft: Draft::NEW,
+        walk: Walk::NEW,
+        payload: 0,
+        cursor: Cursor::NEW,
+        chunk: chunked::State { left: 0, phase: 0 },
+        chunk_at: 0,
+        chunk_end: 0,
+    };
+}
+
+/// A packet if there is one, the scratch memory, and the connection.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Job {
@@ -72,18 +92,29 @@ impl Job {
         if unsafe { ehl_begin(self.skb, self.scratch, self.connection) } == 0 {
             return;
         }
-        if setting(&BPF_LOOP) != 0 {
-            // SAFETY: the callback has the signature that the helper wants, and the job outlives the call.
-            unsafe { bpf_loop(STEPS, step_callback as *mut c_void, (&raw mut self).cast(), 0) };
-        } else {
-            for _ in 0..FEW_STEPS {
-                // SAFETY: the job holds what the function wants.
-                if unsafe { ehl_step(self.skb, self.scratch, self.connection) } != 0 {
-                    break;
-                }
-            }
+        // Most segments take one step, which needs no loop.
+        // SAFETY: the job holds what the function wants.
+        let is_over = unsafe { ehl_step(self.skb, self.scratch, self.connection) } != 0 || walk.is_over();
+        if !is_over {
+            self.run_on();
         }
         walk::finish(walk, connection, &mut self);
+    }
+
+    /// All further steps.
+    #[inline(always)]
+    fn run_on(&mut self) {
+        if setting(&BPF_LOOP) != 0 {
+            // SAFETY: the callback has the signature that the helper wants, and the job outlives the call.
+            unsafe { bpf_loop(STEPS, step_callback as *mut c_void, (&raw mut *self).cast(), 0) };
+            return;
+        }
+        for _ in 0..FEW_STEPS {
+            // SAFETY: the job holds what the function wants.
+            if unsafe { ehl_step(self.skb, self.scratch, self.connection) } != 0 {
+                break;
+            }
+        }
     }
 }
 
@@ -238,13 +269,8 @@ unsafe extern "C" fn ehl_chunk(scratch: *mut Scratch) -> u32 {
 impl Tap for Job {
     #[inline(always)]
     fn load(&mut self, offset: u32, len: u32) -> bool {
-        // The verifier wants to see that the length is neither zero nor larger than the window.
-        let len = (bounded(len.wrapping_sub(1)) & (WINDOW as u32 - 1)) + 1;
-        // SAFETY: the window has WINDOW writable bytes.
-        unsafe {
-            let window = (*self.scratch).draft.window.as_mut_ptr();
-            bpf_skb_load_bytes(self.skb.cast(), (*self.scratch).tcp.payload + offset, window.cast(), len) == 0
-        }
+        // SAFETY: as in `Job::run`.
+        unsafe { ehl_load(self.skb, self.scratch, offset, len) == 0 }
     }
 
     #[inline(always)]

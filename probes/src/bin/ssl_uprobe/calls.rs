@@ -1,0 +1,241 @@
+//! What a call means: bytes that were read or written, a connection that begins or ends.
+
+use core::hint::black_box;
+use core::mem::MaybeUninit;
+use core::ptr::read_volatile;
+
+use aya_ebpf::{
+    EbpfContext as _,
+    bindings::{__sk_buff, pt_regs},
+    helpers::generated::{bpf_get_attach_cookie, bpf_ktime_get_ns, bpf_probe_read_user},
+    programs::ProbeContext,
+};
+use ehl_probes::kernel::{
+    counters::count,
+    tap::{Scratch, walk_segment, window_len},
+};
+use ehl_probes_common::{
+    call::{Call, Length},
+    counter::Counter,
+    record::{ProbeId, Way, tcp_flag},
+    tls::{Connection, Key, READ, WRITTEN},
+};
+
+use crate::connections;
+use crate::processes;
+use crate::sockets;
+use crate::switch;
+use crate::threads::{self, Frame};
+
+const READS: u32 = Call::Read as u32;
+const CLEARS: u32 = Call::Clear as u32;
+const FREES: u32 = Call::Free as u32;
+
+/// Declared by the module `tap`: payload is read from the process.
+///
+/// # Safety
+/// Both are valid, or null.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_load(skb: *mut __sk_buff, scratch: *mut Scratch, offset: u32, len: u32) -> u32 {
+    // There is none, and the verifier wants to see that: an argument that nobody looks at would be whatever the register holds.
+    black_box(skb);
+    // SAFETY: by the caller's promise.
+    let Some(Scratch { draft, payload, .. }) = (unsafe { scratch.as_mut() }) else { return 1 };
+    // SAFETY: the window has WINDOW writable bytes; a bad address makes the helper fail.
+    let result = unsafe {
+        let from = (*payload + offset as u64) as *const _;
+        bpf_probe_read_user(draft.window.as_mut_ptr().cast(), window_len(len), from)
+    };
+    (result != 0) as u32
+}
+
+/// A call begins.
+#[inline(always)]
+pub(crate) fn enter(ctx: &ProbeContext) -> Option<()> {
+    if !switch::is_on() {
+        return None;
+    }
+    // SAFETY: the kernel passes valid registers and a context.
+    let (regs, cookie) = unsafe { (&*ctx.regs, bpf_get_attach_cookie(ctx.as_ptr())) };
+    let id = threads::current();
+    let process = (id >> 32) as u32;
+    if !processes::is_watched(process) {
+        return None;
+    }
+    let call = cookie as u32 & 0xff;
+    if call == CLEARS || call == FREES {
+        return turn(id, &Key { ssl: regs.rdi, process, zero: 0 }, call == CLEARS);
+    }
+    let Some(frame) = threads::calls_or_insert(id).and_then(|calls| calls.push(regs.rsp)) else {
+        count(Counter::Untracked);
+        return None;
+    };
+    frame.ssl = regs.rdi;
+    frame.buffer = if call == Call::SendFile as u32 { 0 } else { regs.rsi };
+    frame.length_at = length_at(regs, (cookie >> 8) as u8);
+    // What is read is there when the call ends, and the clock is not for free.
+    frame.time_ns = if call == READS { 0 } else { now() };
+    frame.socket = 0;
+    frame.moved = 0;
+    frame.call = call;
+    frame.is_told = 0;
+    None
+}
+
+/// `CLOCK_MONOTONIC` in nanoseconds.
+#[inline(always)]
+fn now() -> u64 {
+    // SAFETY: the helper takes no arguments and only reads the clock.
+    unsafe { bpf_ktime_get_ns() }
+}
+
+#[inline(always)]
+fn length_at(regs: &pt_regs, length: u8) -> u64 {
+    // SAFETY: the registers are a reference. Volatile, because the verifier wants each read at an offset that it knows.
+    let (fourth, fifth) = unsafe { (read_volatile(&raw const regs.rcx), read_volatile(&raw const regs.r8)) };
+    if length == Length::Fourth as u8 {
+        fourth
+    } else if length == Length::Fifth as u8 {
+        fifth
+    } else {
+        0
+    }
+}
+
+/// A call ends.
+#[inline(always)]
+pub(crate) fn leave(ctx: &ProbeContext) -> Option<()> {
+    if !switch::is_on() {
+        return None;
+    }
+    // SAFETY: the kernel passes valid registers.
+    let regs = unsafe { &*ctx.regs };
+    let id = threads::current();
+    let calls = threads::calls(id)?;
+    let place = calls.pop(regs.rsp)?;
+    let result = regs.rax as i32;
+    let ended = calls.ended(place);
+    let (ssl, call, is_told) = (ended.ssl, ended.call, ended.is_told);
+    if result <= 0 || is_told != 0 {
+        return None;
+    }
+    // One that is built on this one.
+    if let Some(outer) = calls.top()
+        && outer.ssl == ssl
+        && outer.call == call
+    {
+        outer.is_told = 1;
+    }
+    let frame = calls.ended(place);
+    let length = if frame.length_at == 0 { result as u64 } else { length_from(frame.length_at)? };
+    if length == 0 || length > u32::MAX as u64 {
+        return None;
+    }
+    let key = Key { ssl: frame.ssl, process: (id >> 32) as u32, zero: 0 };
+    let (Some(connection), Some(scratch)) = (find_or_join(&key), threads::scratch(id)) else {
+        count(Counter::Untracked);
+        return None;
+    };
+    tell(scratch, &key, connection, frame, length as u32);
+    None
+}
+
+#[inline(always)]
+fn length_from(address: u64) -> Option<u64> {
+    let mut length = MaybeUninit::<u64>::uninit();
+    // SAFETY: there are 8 bytes to write to, and they are written when the helper succeeds.
+    unsafe {
+        match bpf_probe_read_user(length.as_mut_ptr().cast(), 8, address as *const _) {
+            0 => Some(length.assume_init()),
+            _ => None,
+        }
+    }
+}
+
+#[inline(always)]
+fn find_or_join(key: &Key) -> Option<&'static mut Connection> {
+    match connections::find(key) {
+        Some(connection) => Some(connection),
+        None => {
+            processes::remember(key.process);
+            connections::insert(key, identity(now(), key.ssl), false)
+        }
+    }
+}
+
+/// An identity for a connection that is first seen now.
+#[inline(always)]
+fn identity(time_ns: u64, ssl: u64) -> u64 {
+    (time_ns ^ ssl << 16) | 1
+}
+
+/// Bytes were read or written.
+#[inline(always)]
+fn tell(scratch: &mut Scratch, key: &Key, connection: &mut Connection, frame: &Frame, length: u32) {
+    let is_write = frame.call != READS;
+    if connection.is_addressed == 0 {
+        sockets::address(connection, frame, length, is_write);
+    }
+    let direction = if is_write { WRITTEN } else { READ };
+    // What is written may be on its way before the call returns, what is read is there then.
+    let time_ns = if is_write { frame.time_ns } else { now() };
+    scratch.payload = frame.buffer;
+    walk(scratch, key, connection, direction, time_ns, length, tcp_flag::ACK);
+    let total = &mut connection.totals[(direction & 1) as usize];
+    *total = total.wrapping_add(length);
+}
+
+/// One segment of a stream.
+#[inline(always)]
+fn walk(scratch: &mut Scratch, key: &Key, connection: &mut Connection, direction: u32, time_ns: u64, length: u32, tcp_flags: u8) {
+    let Scratch { draft, walk, .. } = scratch;
+    let (this, other) = (connection.totals[(direction & 1) as usize], connection.totals[(1 - (direction & 1)) as usize]);
+    walk.segment.time_ns = time_ns;
+    walk.segment.sequence = this;
+    walk.segment.len = length;
+    walk.segment.interface = 0;
+    walk.segment.tcp_flags = tcp_flags;
+    walk.offset = 0;
+    walk.direction = direction;
+    walk.runs = 0;
+    let header = &mut draft.header;
+    let ends = &connection.ends;
+    if direction == WRITTEN {
+        header.set_addresses(ends.local, ends.remote);
+        header.source_port = ends.local_port;
+        header.destination_port = ends.remote_port;
+    } else {
+        header.set_addresses(ends.remote, ends.local);
+        header.source_port = ends.remote_port;
+        header.destination_port = ends.local_port;
+    }
+    header.connection = connection.id;
+    header.acknowledgement = other;
+    header.origin = key.process;
+    header.probe = ProbeId::SslUprobe as u8;
+    header.way = if direction == WRITTEN { Way::Egress } else { Way::Ingress } as u8;
+    header.tcp_flags = tcp_flags;
+    header.from_start = connection.from_start;
+    // SAFETY: there is no packet, and the rest are references.
+    unsafe { walk_segment(core::ptr::null_mut(), scratch, &raw mut connection.streams) };
+}
+
+/// An `SSL` is about to be another connection, or none.
+#[inline(always)]
+fn turn(id: u64, key: &Key, begins: bool) -> Option<()> {
+    let time_ns = now();
+    if let Some(connection) = connections::find(key) {
+        if let Some(scratch) = threads::scratch(id) {
+            walk(scratch, key, connection, WRITTEN, time_ns, 0, tcp_flag::FIN | tcp_flag::ACK);
+            walk(scratch, key, connection, READ, time_ns, 0, tcp_flag::FIN | tcp_flag::ACK);
+        }
+        connections::remove(key);
+    }
+    if begins && key.ssl != 0 {
+        processes::remember(key.process);
+        if connections::insert(key, identity(time_ns, key.ssl), true).is_none() {
+            count(Counter::Untracked);
+        }
+    }
+    None
+}

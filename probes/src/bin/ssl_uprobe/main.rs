@@ -1,0 +1,105 @@
+//! `ssl-uprobe`: uprobes in TLS libraries that submit what can belong to a head of HTTP/1 or HTTP/2, before it is encrypted or
+//! after it was decrypted.
+//!
+//! A call is looked at when it has returned: only then is it known how many bytes there are, and that they count. What the
+//! call was given is remembered by thread from its begin on.
+
+#![cfg_attr(target_arch = "bpf", no_std, no_main)]
+
+#[cfg(not(target_arch = "bpf"))]
+fn main() {}
+
+#[cfg(target_arch = "bpf")]
+mod calls;
+#[cfg(target_arch = "bpf")]
+mod connections;
+#[cfg(target_arch = "bpf")]
+mod kernel_types;
+#[cfg(target_arch = "bpf")]
+mod processes;
+#[cfg(target_arch = "bpf")]
+mod sockets;
+#[cfg(target_arch = "bpf")]
+mod switch;
+#[cfg(target_arch = "bpf")]
+mod threads;
+
+#[cfg(target_arch = "bpf")]
+mod programs {
+    use aya_ebpf::{
+        EbpfContext as _,
+        macros::{kprobe, raw_tracepoint, uprobe, uretprobe},
+        programs::{ProbeContext, RawTracePointContext, RetProbeContext},
+    };
+
+    use crate::{calls, processes, sockets, threads};
+
+    /// At the begin of a call.
+    #[uprobe]
+    fn enter(ctx: ProbeContext) -> u32 {
+        calls::enter(&ctx);
+        0
+    }
+
+    /// On its return.
+    #[uretprobe]
+    fn leave(ctx: RetProbeContext) -> u32 {
+        calls::leave(&ProbeContext::new(ctx.as_ptr()));
+        0
+    }
+
+    /// At the instruction behind it.
+    #[uprobe]
+    fn leave_at(ctx: ProbeContext) -> u32 {
+        calls::leave(&ctx);
+        0
+    }
+
+    /// `sock_send_length(sk, ret, flags)`, since kernel 6.3.
+    #[raw_tracepoint(tracepoint = "sock_send_length")]
+    fn sent(ctx: RawTracePointContext) -> i32 {
+        sockets::moved(ctx.arg(0), ctx.arg(1));
+        0
+    }
+
+    /// `sock_recv_length(sk, ret, flags)`, since kernel 6.3.
+    #[raw_tracepoint(tracepoint = "sock_recv_length")]
+    fn received(ctx: RawTracePointContext) -> i32 {
+        sockets::moved(ctx.arg(0), ctx.arg(1));
+        0
+    }
+
+    /// `tcp_sendmsg(sk, msg, size)`, where the kernel has no such tracepoints.
+    #[kprobe]
+    fn sending(ctx: ProbeContext) -> u32 {
+        if let (Some(socket), Some(size)) = (ctx.arg(0), ctx.arg::<u64>(2)) {
+            sockets::moved(socket, size as i32);
+        }
+        0
+    }
+
+    /// `tcp_recvmsg(sk, msg, size, ...)`, likewise.
+    #[kprobe]
+    fn receiving(ctx: ProbeContext) -> u32 {
+        if let (Some(socket), Some(size)) = (ctx.arg(0), ctx.arg::<u64>(2)) {
+            sockets::moved(socket, size as i32);
+        }
+        0
+    }
+
+    /// `sched_process_exit(task)`, of each thread, on that thread.
+    #[raw_tracepoint(tracepoint = "sched_process_exit")]
+    fn exited(_ctx: RawTracePointContext) -> i32 {
+        let id = threads::current();
+        threads::forget(id);
+        processes::exited(id);
+        0
+    }
+
+    /// `sched_process_fork(parent, child)`: what is watched includes children.
+    #[raw_tracepoint(tracepoint = "sched_process_fork")]
+    fn forked(ctx: RawTracePointContext) -> i32 {
+        processes::forked(ctx.arg(0), ctx.arg(1));
+        0
+    }
+}

@@ -1,0 +1,97 @@
+//! Through which socket the bytes of a call went, and so between which addresses.
+
+use ehl_probes_common::packet::Address;
+use ehl_probes_common::tls::{Connection, Ends};
+
+use crate::kernel_types::{SOCK_FAMILY, SOCK_LOCAL_PORT, SOCK_LOCAL_V4, SOCK_LOCAL_V6, SOCK_REMOTE_PORT, SOCK_REMOTE_V4, SOCK_REMOTE_V6};
+use crate::threads::{self, Frame};
+
+/// `AF_INET` and `AF_INET6` (linux/socket.h).
+const INET: u16 = 2;
+const INET6: u16 = 10;
+
+/// Stands for several sockets.
+const SEVERAL: u64 = u64::MAX;
+
+/// What a record of TLS adds to its content is less than this, also with padding (RFC 8446 section 5.2).
+const OVERHEAD: u64 = 512;
+/// Plaintext in a record (RFC 8446 section 5.1).
+const RECORD: u64 = 1 << 14;
+/// What may go with it: the end of a handshake.
+const HANDSHAKE: u64 = 1 << 14;
+/// The header of a record.
+const LEAST: u64 = 5;
+
+/// The running thread sent or received this many bytes, or failed to.
+#[inline(always)]
+pub(crate) fn moved(socket: u64, bytes: i32) {
+    if bytes <= 0 {
+        return;
+    }
+    let Some(frame) = threads::calls(threads::current()).and_then(|calls| calls.top()) else { return };
+    frame.moved += bytes as u64;
+    if frame.socket == 0 {
+        frame.socket = socket;
+    } else if frame.socket != socket {
+        frame.socket = SEVERAL;
+    }
+}
+
+/// Notes between which addresses a connection is, of which a call has moved `length` bytes, if that can be told.
+#[inline(always)]
+pub(crate) fn address(connection: &mut Connection, frame: &Frame, length: u32, is_write: bool) {
+    // SAFETY: both are references.
+    unsafe { ehl_address(connection, frame, length, is_write as u32) };
+}
+
+/// [`address`]. A global function (see the module `kernel`), so that what it keeps on the stack is gone before the walk.
+///
+/// # Safety
+/// Both are valid, or null.
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_address(connection: *mut Connection, frame: *const Frame, length: u32, is_write: u32) -> u32 {
+    // SAFETY: by the caller's promise.
+    let (Some(connection), Some(frame)) = (unsafe { (connection.as_mut(), frame.as_ref()) }) else { return 0 };
+    if let Some(ends) = ends(frame, length as u64, is_write != 0) {
+        connection.ends = ends;
+        connection.is_addressed = 1;
+    }
+    0
+}
+
+/// The ends of the socket that the call's `length` bytes went through, if their number fits.
+#[inline(always)]
+fn ends(frame: &Frame, length: u64, is_write: bool) -> Option<Ends> {
+    if frame.socket == 0 || frame.socket == SEVERAL {
+        return None;
+    }
+    let fits = if is_write {
+        let most = length + (length / RECORD + 1) * OVERHEAD + HANDSHAKE;
+        frame.moved >= length && frame.moved <= most
+    } else {
+        // Of what is read now, most may have been received before.
+        frame.moved >= LEAST
+    };
+    if fits { read(frame.socket) } else { None }
+}
+
+#[inline(always)]
+fn read(socket: u64) -> Option<Ends> {
+    let mut ends = Ends::default();
+    match SOCK_FAMILY.read::<u16>(socket)? {
+        INET => {
+            ends.local = Address::v4(SOCK_LOCAL_V4.read(socket)?);
+            ends.remote = Address::v4(SOCK_REMOTE_V4.read(socket)?);
+        }
+        INET6 => {
+            ends.local = Address::v6(SOCK_LOCAL_V6.read(socket)?);
+            ends.remote = Address::v6(SOCK_REMOTE_V6.read(socket)?);
+        }
+        _ => return None,
+    }
+    ends.local_port = u16::from_be(SOCK_LOCAL_PORT.read(socket)?);
+    ends.remote_port = u16::from_be(SOCK_REMOTE_PORT.read(socket)?);
+    // One that is not connected (any more) has none.
+    if ends.local_port == 0 || ends.remote_port == 0 { None } else { Some(ends) }
+}
