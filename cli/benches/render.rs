@@ -105,7 +105,7 @@ fn row(number: u64) -> [Cell<'static>; 23] {
 }
 
 fn summary() -> Summary {
-    Summary { ended_at_ns: 0, stop_reason: StopReason::Deadline, accounting: Accounting::default() }
+    Summary { ended_at_ns: 0, stop_reason: StopReason::Deadline, accounting: Accounting::default(), unseen: None }
 }
 
 fn peak_resident_kib() -> io::Result<u64> {

@@ -39,17 +39,23 @@ pub struct Cli {
 pub enum Command {
     /// Print one row per request/response exchange
     ///
-    /// Watches cleartext HTTP and prints one row per exchange: who asked whom for what, the status, the
+    /// Watches HTTP and prints one row per exchange: who asked whom for what, the status, the
     /// time to the response and to its end, sizes, and the header elements asked for. Rows are printed as
     /// exchanges complete. Bodies are counted, never kept. Secrets are masked.
     #[command(after_help = EXIT_STATUS)]
     Capture(Capture),
     /// Print one row per exchange: ehl capture --probe sock-http
     ///
-    /// Watches cleartext HTTP/1 through a socket filter that sees the packets of every interface of this
+    /// Watches cleartext HTTP/1 and HTTP/2 through a socket filter that sees the packets of every interface of this
     /// network namespace and queues none of them. Takes the options of ehl capture, except --probe.
     #[command(after_help = EXIT_STATUS)]
     SockHttp(ExchangeCapture),
+    /// Print one row per exchange within TLS: ehl capture --probe ssl-uprobe
+    ///
+    /// Watches HTTP in the processes that encrypt or decrypt it, by uprobes in the functions of OpenSSL and its kin: no keys are
+    /// needed. A process at each end of a connection gives a row each. Takes the options of ehl capture, except --probe.
+    #[command(after_help = EXIT_STATUS)]
+    SslUprobe(ExchangeCapture),
     /// Rank header elements: how present, how varied, which values
     ///
     /// Counts every header element of the exchanges that it sees, and prints one row per direction and
@@ -61,7 +67,7 @@ pub enum Command {
     /// List the probes and whether each can run here
     ///
     /// Prints one row per probe: whether it could be attached here and now, and if not, why, its hook and
-    /// what it sees; with --verbose also what it needs. Attaches nothing.
+    /// what it sees; with --verbose also what it needs, and where ssl-uprobe would be attached. Attaches nothing.
     Probes(Probes),
     /// Capture an embedded API with clients on loopback
     ///
@@ -76,7 +82,8 @@ pub enum Command {
 pub struct Capture {
     /// Which probe to attach
     ///
-    /// This version has one: sock-http, which sees cleartext HTTP/1 on every interface.
+    /// sock-http sees cleartext HTTP on every interface; ssl-uprobe sees HTTP within TLS, in the processes that
+    /// use OpenSSL or its kin: what, and at whose cost, is in ehl-ssl-uprobe(1).
     #[arg(long, value_name = "NAME", default_value = "sock-http", help_heading = WATCHING)]
     pub probe: ProbeName,
 
@@ -85,7 +92,7 @@ pub struct Capture {
     pub exchanges: ExchangeCapture,
 }
 
-/// What `ehl sock-http` takes: the options of a capture, whichever its probe.
+/// What `ehl sock-http` and `ehl ssl-uprobe` take: the options of a capture, whichever its probe.
 #[derive(Debug, Args)]
 pub struct ExchangeCapture {
     /// What the kernel is asked for, and for how long.
@@ -131,7 +138,8 @@ pub struct ExchangeCapture {
 pub struct TopHeaders {
     /// Which probe to attach
     ///
-    /// This version has one: sock-http, which sees cleartext HTTP/1 on every interface.
+    /// sock-http sees cleartext HTTP on every interface; ssl-uprobe sees HTTP within TLS, in the processes that
+    /// use OpenSSL or its kin: what, and at whose cost, is in ehl-ssl-uprobe(1).
     #[arg(long, value_name = "NAME", default_value = "sock-http", help_heading = WATCHING)]
     pub probe: ProbeName,
 
@@ -177,7 +185,9 @@ pub struct Probes {
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub format: ListFormat,
 
-    /// Show also what each probe needs: capabilities and kernel
+    /// Show also what each probe needs, and where it is attached
+    ///
+    /// Capabilities and kernel of each; of ssl-uprobe the places in the TLS libraries of this host.
     #[arg(short, long)]
     pub verbose: bool,
 }

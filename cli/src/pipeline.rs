@@ -27,6 +27,7 @@ pub struct Pipeline<'a, S> {
     /// Exchanges that may still be kept (`--count`).
     left: Option<u64>,
     filtered: u64,
+    unaddressed: u64,
     beyond_count: u64,
     found: Found,
     result: io::Result<()>,
@@ -35,13 +36,27 @@ pub struct Pipeline<'a, S> {
 impl<'a, S: Source> Pipeline<'a, S> {
     /// Keeps `count` exchanges at most.
     pub fn new(source: S, tracker: Tracker, selection: Selection, count: Option<u64>, report: &'a mut dyn Report) -> Self {
-        Self { source, tracker, selection, report, left: count, filtered: 0, beyond_count: 0, found: Found::default(), result: Ok(()) }
+        Self {
+            source,
+            tracker,
+            selection,
+            report,
+            left: count,
+            filtered: 0,
+            unaddressed: 0,
+            beyond_count: 0,
+            found: Found::default(),
+            result: Ok(()),
+        }
     }
 
     /// Takes what the source has now, at most `limit` records; how many it were.
     pub fn step(&mut self, limit: usize) -> io::Result<usize> {
-        let Self { source, tracker, selection, report, left, filtered, beyond_count, result, .. } = self;
-        let mut keep = |exchange: &Exchange| keep(exchange, selection, *report, left, filtered, beyond_count, result);
+        let Self { source, tracker, selection, report, left, filtered, unaddressed, beyond_count, result, .. } = self;
+        let mut keep = |exchange: &Exchange| {
+            *unaddressed += u64::from(selection.lacks_ends_of(exchange));
+            keep(exchange, selection, *report, left, filtered, beyond_count, result);
+        };
         let found = source.drain(limit, &mut |segment| tracker.segment(segment, &mut keep));
         self.found.records += found.records;
         self.found.undecodable += found.undecodable;
@@ -52,8 +67,11 @@ impl<'a, S: Source> Pipeline<'a, S> {
 
     /// Nothing more comes: what is open becomes exchanges.
     pub fn finish(&mut self) -> io::Result<()> {
-        let Self { source, tracker, selection, report, left, filtered, beyond_count, result, .. } = self;
-        let mut keep = |exchange: &Exchange| keep(exchange, selection, *report, left, filtered, beyond_count, result);
+        let Self { source, tracker, selection, report, left, filtered, unaddressed, beyond_count, result, .. } = self;
+        let mut keep = |exchange: &Exchange| {
+            *unaddressed += u64::from(selection.lacks_ends_of(exchange));
+            keep(exchange, selection, *report, left, filtered, beyond_count, result);
+        };
         source.finish(&mut |segment| tracker.segment(segment, &mut keep));
         tracker.finish(&mut keep);
         self.take_result()?;
@@ -88,6 +106,11 @@ impl<'a, S: Source> Pipeline<'a, S> {
     /// Exchanges that were not kept.
     pub fn filtered(&self) -> u64 {
         self.filtered
+    }
+
+    /// Of these, exchanges whose addresses are not known and were asked for.
+    pub fn unaddressed(&self) -> u64 {
+        self.unaddressed
     }
 
     /// Exchanges that came after the last one asked for.

@@ -12,7 +12,7 @@ use ehl::http::exchange::Exchange;
 use ehl::http::head::{Version, Wanted};
 use ehl::http::redact::{Mode, Redactor};
 use ehl::http::tracker::Tracker;
-use ehl::stream::{Endpoint, Origin, Part, Segment};
+use ehl::stream::{Endpoint, Identity, Origin, Part, Segment};
 use ehl_probes_common::record::tcp_flag;
 use libfuzzer_sys::fuzz_target;
 
@@ -168,7 +168,7 @@ impl Wire<'_> {
             handover: None,
         };
         let rows = &mut self.rows;
-        let segment = Segment { source: end(from), destination: end(1 - from), origin: Origin::Unknown, part };
+        let segment = Segment { source: end(from), destination: end(1 - from), origin: Origin::Unknown, identity: Identity::Ends, part };
         self.tracker.segment(&segment, &mut |exchange| rows.push(Row::of(exchange)));
     }
 }

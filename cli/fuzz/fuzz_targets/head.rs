@@ -13,7 +13,7 @@ use ehl::http::fuzzing::readers_agree;
 use ehl::http::head::{Head, Wanted};
 use ehl::http::redact::{Mode, Redactor};
 use ehl::http::tracker::Tracker;
-use ehl::stream::{Endpoint, Origin, Part, Segment};
+use ehl::stream::{Endpoint, Identity, Origin, Part, Segment};
 use ehl_probes_common::record::flag;
 use libfuzzer_sys::fuzz_target;
 use memchr::memmem;
@@ -81,7 +81,7 @@ fn show(tracker: &mut Tracker, head: &[u8], each_text: &mut dyn FnMut(&[u8])) {
         handover: None,
     };
     let end = |number| Endpoint { address: [number; 16], port: u16::from(number) };
-    tracker.segment(&Segment { source: end(1), destination: end(2), origin: Origin::Unknown, part }, &mut each);
+    tracker.segment(&Segment { source: end(1), destination: end(2), origin: Origin::Unknown, identity: Identity::Ends, part }, &mut each);
     tracker.finish(&mut each);
 }
 

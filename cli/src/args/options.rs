@@ -31,7 +31,7 @@ pub struct Watch {
     /// fragments put together. Times are those of the packets. If the file is cut off or damaged, the rows so far
     /// are printed, and the exit status is 1.
     #[arg(long, value_name = "FILE", help_heading = WATCHING, value_parser = PathBufValueParser::new(),
-          conflicts_with_all = ["interfaces", "ring_size", "probe_cost"])]
+          conflicts_with_all = ["interfaces", "ring_size", "probe_cost", "pids", "comms", "libs"])]
     pub read: Option<PathBuf>,
 
     /// Stop after N exchanges that were kept
@@ -43,23 +43,44 @@ pub struct Watch {
     /// Watch this interface only; repeatable
     ///
     /// Without it, every interface of this network namespace is watched, loopback included. The kernel
-    /// applies this filter.
+    /// applies this filter. Of sock-http.
     #[arg(short, long = "interface", value_name = "IF", help_heading = SELECTION,
           value_parser = NonEmptyStringValueParser::new())]
     pub interfaces: Vec<String>,
 
     /// Watch these TCP ports only, at either end (80,8000-8999)
     ///
-    /// Repeatable. Without it, every TCP port is watched. The kernel applies this filter.
+    /// Repeatable. Without it, every TCP port is watched. The kernel applies this filter; with ssl-uprobe, ehl does, and
+    /// leaves out exchanges of which no address is known.
     #[arg(long = "port", value_name = "LIST", value_delimiter = ',', help_heading = SELECTION)]
     pub ports: Vec<PortRange>,
 
     /// Watch this network only, at either end; repeatable
     ///
     /// An IPv4 or IPv6 network such as 10.0.0.0/8, or one address. Host bits are ignored: 10.1.2.3/24
-    /// is 10.1.2.0/24. The kernel applies this filter.
+    /// is 10.1.2.0/24. The kernel applies this filter, as that of --port.
     #[arg(long = "net", value_name = "CIDR", help_heading = SELECTION)]
     pub nets: Vec<Net>,
+
+    /// Watch this process and those that it starts; repeatable
+    ///
+    /// Of ssl-uprobe. Others that use the same library file are not reported, but pay for the probe too.
+    #[arg(long = "pid", value_name = "PID", help_heading = SELECTION, value_parser = clap::value_parser!(u32).range(1..))]
+    pub pids: Vec<u32>,
+
+    /// Watch processes of this name only; repeatable
+    ///
+    /// Of ssl-uprobe. The name as ps -o comm shows it, at most 15 characters. Others that use the same library
+    /// file are not reported, but pay for the probe too.
+    #[arg(long = "comm", value_name = "NAME", help_heading = SELECTION, value_parser = NonEmptyStringValueParser::new())]
+    pub comms: Vec<String>,
+
+    /// Probe this TLS library or executable only; repeatable
+    ///
+    /// Of ssl-uprobe. Without it, every file with TLS functions that is in use is probed, and the system's libssl;
+    /// so is what processes load during the run. With it, nothing else is.
+    #[arg(long = "lib", value_name = "PATH", help_heading = WATCHING, value_parser = PathBufValueParser::new())]
+    pub libs: Vec<PathBuf>,
 
     /// Size of the ring between the kernel and ehl (512K, 8MiB)
     ///

@@ -9,6 +9,8 @@ use super::Invalid;
 pub enum ProbeName {
     /// Cleartext HTTP heads, from an AF_PACKET socket filter.
     SockHttp,
+    /// HTTP heads within TLS, from uprobes in TLS libraries.
+    SslUprobe,
 }
 
 impl FromStr for ProbeName {
@@ -17,8 +19,9 @@ impl FromStr for ProbeName {
     fn from_str(typed: &str) -> Result<Self, Invalid> {
         match typed {
             "sock-http" => Ok(Self::SockHttp),
-            "xdp-headers" | "tc-headers" | "ssl-uprobe" => Err(Invalid::new("this probe is not in this version", "sock-http is")),
-            _ => Err(Invalid::new("there is no such probe", "write sock-http")),
+            "ssl-uprobe" => Ok(Self::SslUprobe),
+            "xdp-headers" | "tc-headers" => Err(Invalid::new("this probe is not in this version", "sock-http and ssl-uprobe are")),
+            _ => Err(Invalid::new("there is no such probe", "write sock-http or ssl-uprobe")),
         }
     }
 }
@@ -28,18 +31,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_probe_of_this_version_is_accepted() {
+    fn the_probes_of_this_version_are_accepted() {
         assert_eq!("sock-http".parse(), Ok(ProbeName::SockHttp));
+        assert_eq!("ssl-uprobe".parse(), Ok(ProbeName::SslUprobe));
     }
 
     #[test]
     fn a_probe_to_come_is_told_from_one_that_does_not_exist() {
         for (typed, expected) in [
-            ("xdp-headers", "this probe is not in this version; sock-http is"),
-            ("tc-headers", "this probe is not in this version; sock-http is"),
-            ("ssl-uprobe", "this probe is not in this version; sock-http is"),
-            ("sock_http", "there is no such probe; write sock-http"),
-            ("", "there is no such probe; write sock-http"),
+            ("xdp-headers", "this probe is not in this version; sock-http and ssl-uprobe are"),
+            ("tc-headers", "this probe is not in this version; sock-http and ssl-uprobe are"),
+            ("sock_http", "there is no such probe; write sock-http or ssl-uprobe"),
+            ("", "there is no such probe; write sock-http or ssl-uprobe"),
         ] {
             let refused = typed.parse::<ProbeName>().expect_err("refused").to_string();
             assert_eq!(refused, expected, "{typed:?}");

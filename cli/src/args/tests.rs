@@ -28,7 +28,7 @@ fn the_version_is_printed_with_exit_0() {
 fn only_subcommands_of_this_version_exist() {
     let cli = Cli::command();
     let names: Vec<_> = cli.get_subcommands().map(clap::Command::get_name).collect();
-    assert_eq!(names, ["capture", "sock-http", "top-headers", "probes", "demo"]);
+    assert_eq!(names, ["capture", "sock-http", "ssl-uprobe", "top-headers", "probes", "demo"]);
 }
 
 #[test]
@@ -37,10 +37,11 @@ fn a_bare_capture_watches_everything_for_ten_seconds() {
     assert_eq!(probe, ProbeName::SockHttp);
     let ExchangeCapture { watch, selection, headers, output, top, max_rows, gates } = exchanges;
 
-    let Watch { run_time, read, count, interfaces, ports, nets, ring_size, probe_cost } = watch;
+    let Watch { run_time, read, count, interfaces, ports, nets, pids, comms, libs, ring_size, probe_cost } = watch;
     assert_eq!((run_time, read), (None, None));
     assert_eq!(ring_size, RingSize(8 << 20));
     assert!(count.is_none() && interfaces.is_empty() && ports.is_empty() && nets.is_empty());
+    assert!(pids.is_empty() && comms.is_empty() && libs.is_empty());
     assert!(!probe_cost);
 
     let Selection { methods, paths, hosts, statuses, slower_than } = selection;
@@ -130,7 +131,7 @@ fn bad_usage_exits_2_and_names_option_value_and_remedy() {
         (&["capture", "--net", "10.0.0.0/33"], "invalid value '10.0.0.0/33' for '--net <CIDR>': no such prefix length; write 10.0.0.0/8"),
         (&["capture", "--port", "80,http"], "invalid value 'http' for '--port <LIST>': not a port; write ports from 1 to 65535"),
         (&["capture", "--port", "80,"], "invalid value '' for '--port <LIST>': not a port"),
-        (&["capture", "--probe", "ssl-uprobe"], "invalid value 'ssl-uprobe' for '--probe <NAME>': this probe is not in this version"),
+        (&["capture", "--probe", "xdp-headers"], "invalid value 'xdp-headers' for '--probe <NAME>': this probe is not in this version"),
         (&["capture", "--redact", "hash"], "invalid value 'hash' for '--redact <MODE>'\n  [possible values: mask, off]"),
         (&["capture", "--format", "html"], "invalid value 'html' for '--format <FORMAT>'\n  [possible values: table, csv, json, ndjson]"),
         (&["capture", "--count", "0"], "invalid value '0' for '--count <N>': not a number of rows"),

@@ -3,11 +3,12 @@
 use std::io;
 use std::time::Duration;
 
+use super::hook::Hook;
 use super::live::Live;
-use super::plan::{self, Watch};
+use super::plan;
 use super::replay::{Recording, Replay};
 use super::{Outcome, Usage};
-use crate::args;
+use crate::args::{self, ProbeName};
 use crate::http::head::Wanted;
 use crate::http::selection::Selection;
 use crate::http::tracker::Tracker;
@@ -34,7 +35,7 @@ pub(super) struct Job {
 
 /// Where the traffic comes from.
 enum Input {
-    Kernel(Watch),
+    Kernel { hook: Hook, run_time: Duration, count: Option<u64> },
     File(Recording),
 }
 
@@ -47,14 +48,22 @@ pub(super) struct Ended {
 
 impl Job {
     /// Exchanges of what is watched or read, with the elements that are wanted.
-    pub(super) fn new(watch: &args::Watch, selection: &args::Selection, output: &args::Output, wanted: Wanted) -> Result<Self, Usage> {
+    pub(super) fn new(
+        probe: ProbeName,
+        watch: &args::Watch,
+        selection: &args::Selection,
+        output: &args::Output,
+        wanted: Wanted,
+    ) -> Result<Self, Usage> {
         let input = match &watch.read {
-            None => Input::Kernel(Watch::new(watch)?),
+            None => {
+                Input::Kernel { hook: Hook::new(probe, watch, output.verbose)?, run_time: plan::run_time(watch), count: plan::count(watch) }
+            }
             Some(path) => Input::File(Recording::new(path, watch)),
         };
         Ok(Self {
             input,
-            selection: plan::selection(selection),
+            selection: Selection { ends: plan::ends_to_keep(probe, watch), ..plan::selection(selection) },
             tracker: Tracker::new(wanted, plan::redactor(output.redact)),
             notes: Notes { quiet: output.quiet },
             verbose: output.verbose,
@@ -64,7 +73,7 @@ impl Job {
     /// The probe that sees the traffic; `None` when it is read from a file.
     pub(super) fn probe(&self) -> Option<&'static str> {
         match self.input {
-            Input::Kernel(_) => Some(super::live::PROBE),
+            Input::Kernel { ref hook, .. } => Some(hook.name()),
             Input::File(_) => None,
         }
     }
@@ -73,9 +82,11 @@ impl Job {
     pub(super) fn run(self, session: &mut dyn Session) -> anyhow::Result<Ended> {
         let Self { input, selection, tracker, notes, verbose } = self;
         match input {
-            Input::Kernel(watch) => {
+            Input::Kernel { hook, run_time, count } => {
                 let live = Live {
-                    watch: &watch,
+                    hook,
+                    run_time,
+                    count,
                     selection,
                     tracker,
                     notes,

@@ -8,15 +8,16 @@ use ehl_probes_common::counter::Counter;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::guard::Guard;
+use super::hook::Hook;
 use super::job::{self, Session};
-use super::plan::{Watch, not_http};
+use super::plan::not_http;
 use super::signals::Signals;
 use crate::http::selection::Selection;
 use crate::http::tracker::Tracker;
 use crate::pipeline::Pipeline;
-use crate::probe::{Attached, Cost, Counters, needs, sock_http};
+use crate::probe::{Attached, Cost, Counters};
 use crate::progress::{Notes, Progress, accounting_line, tell_unknown_fields};
-use crate::render::{Accounting, NotHttp, ProbeCost, Run, StopReason, Summary};
+use crate::render::{Accounting, ProbeCost, Run, StopReason, Summary};
 use crate::source::ring::Ring;
 
 /// How often the ring buffer is looked at: long enough that the traced host does not notice, short enough that 8 MiB do
@@ -27,7 +28,9 @@ const BATCH: usize = 64 * 1024;
 
 /// What a run is to do.
 pub(super) struct Live<'a> {
-    pub(super) watch: &'a Watch,
+    pub(super) hook: Hook,
+    pub(super) run_time: Duration,
+    pub(super) count: Option<u64>,
     pub(super) selection: Selection,
     pub(super) tracker: Tracker,
     pub(super) notes: Notes,
@@ -40,37 +43,34 @@ pub(super) struct Live<'a> {
     pub(super) grace: Duration,
 }
 
-/// The probe that is attached.
-pub(super) const PROBE: &str = "sock-http";
-
 impl Live<'_> {
     /// Runs to the deadline, a signal, `--count` or a closed pipe.
     pub(super) fn run(self, session: &mut dyn Session) -> anyhow::Result<Summary> {
-        let Live { watch: wanted, selection, tracker, notes, verbose, attached, stopping, grace } = self;
+        let Live { mut hook, run_time, count, selection, tracker, notes, verbose, attached, stopping, grace } = self;
         let signals = Signals::catch()?;
-        let Attached { links, records, connections, counters } = sock_http::attach(&wanted.settings)?;
-        needs::give_up()?;
-        let run = describe(wanted);
+        let Attached { links, records, memory, counters } = hook.attach(notes)?;
+        let run = describe(&hook);
         if verbose {
-            notes.note(format_args!("attached {PROBE}: {}", run.attached.join("; ")));
+            notes.note(format_args!("attached {}: {}", hook.name(), run.attached.join("; ")));
         }
         let requested_early = signals.is_requested();
-        let guard = Guard::hold(links, wanted.run_time + grace, signals)?;
+        let guard = Guard::hold(links, run_time + grace, signals)?;
         if requested_early {
             guard.release();
         }
-        let progress = Progress::new(notes.quiet, wanted.run_time);
+        let progress = Progress::new(notes.quiet, run_time);
         let mut outcome = session.start(&run).map(|()| StopReason::Deadline);
         if outcome.is_ok() {
             attached()?;
         }
-        let source = Ring::new(records, connections, monotonic_to_unix_ns());
-        let mut pipeline = Pipeline::new(source, tracker, selection, wanted.count, &mut *session);
+        let source = Ring::new(records, memory, monotonic_to_unix_ns());
+        let mut pipeline = Pipeline::new(source, tracker, selection, count, &mut *session);
         if outcome.is_ok() {
             outcome = watch(&mut pipeline, &guard, grace, &counters, &progress);
         }
         stopping()?;
         let cost = guard.join();
+        hook.detached();
         if outcome.is_ok() {
             outcome = drain(&mut pipeline).and(outcome);
         }
@@ -79,65 +79,44 @@ impl Live<'_> {
             Err(ref error) if error.kind() == io::ErrorKind::BrokenPipe => StopReason::ClosedPipe,
             other => other?,
         };
-        let mut summary = Summary { ended_at_ns: unix_ns(), stop_reason, accounting: account(&pipeline, &counters, cost)? };
+        let unseen = hook.unseen(pipeline.source_mut().processes());
+        let mut summary = Summary { ended_at_ns: unix_ns(), stop_reason, accounting: account(&pipeline, &counters, cost)?, unseen };
+        let unaddressed = pipeline.unaddressed();
         drop(pipeline);
         job::finish(session, &mut summary)?;
-        tell(wanted, notes, &summary, &counters);
+        tell(&hook, notes, &summary, unaddressed);
+        hook.tell(notes, &summary, &counters.read()?);
         Ok(summary)
     }
 }
 
 /// Who and where we are.
-fn describe(watch: &Watch) -> Run {
+fn describe(hook: &Hook) -> Run {
     let uname = rustix::system::uname();
     Run {
         host: Some(uname.nodename().to_string_lossy().into_owned()),
         kernel: Some(uname.release().to_string_lossy().into_owned()),
-        probe: Some(PROBE),
-        attached: watch.describe(),
+        probe: Some(hook.name()),
+        attached: hook.describe(),
         started_at_ns: unix_ns(),
     }
 }
 
-/// What a person wants to know besides the rows.
-fn tell(watch: &Watch, notes: Notes, summary: &Summary, counters: &Counters) {
-    for name in watch.gone() {
-        notes.warn(format_args!("the interface {name} disappeared or was renamed during the run: what it carried since is missing"));
-    }
+/// What a person wants to know besides the rows, whatever the probe.
+fn tell(hook: &Hook, notes: Notes, summary: &Summary, unaddressed: u64) {
     let accounting = &summary.accounting;
     if accounting.lost > 0 {
         notes.warn(accounting_line(accounting));
-        notes.warn("events were lost: rows are missing; a larger --ring-size, --port or --net helps");
+        notes.warn(format_args!("events were lost: rows are missing; {} helps", hook.against_loss()));
     } else if summary.stop_reason != StopReason::ClosedPipe {
         notes.note(accounting_line(accounting));
     }
     tell_unknown_fields(notes, accounting);
-    if accounting.exchanges == 0 {
-        tell_nothing(watch, notes, &accounting.not_http, counters);
-    } else if accounting.rows == 0 && accounting.filtered > 0 {
+    if accounting.exchanges > 0 && accounting.rows == 0 && accounting.filtered > 0 {
         notes.note(format_args!("{} exchanges were seen, and none matched the selection", accounting.filtered));
     }
-}
-
-/// Empty output must not look like no traffic.
-fn tell_nothing(watch: &Watch, notes: Notes, not_http: &NotHttp, counters: &Counters) {
-    let attached = watch.describe().join("; ");
-    let segments = counters.read().map_or(0, |counts| counts.of(Counter::Segments));
-    notes.note(format_args!("no HTTP exchange was seen; {PROBE} watched {attached}, and saw {segments} TCP segments with payload"));
-    let NotHttp { tls, proxy, other } = *not_http;
-    if tls > 0 {
-        notes.note(format_args!(
-            "{tls} segments were TLS: {PROBE} cannot look inside; that takes ssl-uprobe, which this version does not have"
-        ));
-    }
-    if proxy > 0 {
-        notes.note(format_args!("{proxy} segments started with a PROXY protocol header"));
-    }
-    if other > 0 {
-        notes.note(format_args!("{other} segments were other than HTTP, TLS or PROXY"));
-    }
-    if segments == 0 {
-        notes.note("is there traffic, on these ports and in this network namespace? ehl sees no other namespaces, Unix sockets or QUIC");
+    if unaddressed > 0 {
+        notes.note(format_args!("{unaddressed} of them have no known address, and were left out by --port or --net"));
     }
 }
 

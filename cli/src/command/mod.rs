@@ -3,6 +3,7 @@
 mod capture;
 pub mod demo;
 mod guard;
+mod hook;
 mod input;
 mod job;
 mod live;
@@ -15,7 +16,7 @@ mod top_headers;
 
 use std::process::ExitCode;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, ProbeName};
 use crate::probe;
 
 /// How a command ended, in the order of precedence if several hold.
@@ -48,8 +49,9 @@ impl From<Outcome> for ExitCode {
 /// Runs the subcommand.
 pub fn run(cli: &Cli) -> anyhow::Result<Outcome> {
     match &cli.command {
-        Command::Capture(args) => capture::run(&args.exchanges),
-        Command::SockHttp(args) => capture::run(args),
+        Command::Capture(args) => capture::run(args.probe, &args.exchanges),
+        Command::SockHttp(args) => capture::run(ProbeName::SockHttp, args),
+        Command::SslUprobe(args) => capture::run(ProbeName::SslUprobe, args),
         Command::TopHeaders(args) => top_headers::run(args),
         Command::Probes(args) => probes::run(args),
         Command::Demo(args) => demo::run(args),

@@ -81,7 +81,7 @@ impl Replay<'_> {
             stop_reason = StopReason::Failed;
         }
         let ended_at_ns = pipeline.source_mut().last_ns().max(started_at_ns);
-        let mut summary = Summary { ended_at_ns, stop_reason, accounting: account(&mut pipeline) };
+        let mut summary = Summary { ended_at_ns, stop_reason, accounting: account(&mut pipeline), unseen: None };
         let seen = pipeline.source_mut().counters();
         drop(pipeline);
         job::finish(session, &mut summary)?;

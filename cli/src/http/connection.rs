@@ -12,7 +12,7 @@ use super::pairing::Pairing;
 use super::redact::Redactor;
 use super::side::{Doubtful, Side};
 use crate::stream::reassembly::{Piece, Reassembly};
-use crate::stream::{Endpoint, Origin, Part};
+use crate::stream::{Endpoint, Identity, Origin, Part, Tls};
 
 /// What all connections share.
 pub(super) struct Shared {
@@ -36,6 +36,8 @@ pub(super) struct Outcome {
 pub(super) struct Connection {
     ends: [Endpoint; 2],
     origin: Origin,
+    /// Its parts come in order, and its ends may become known late (TLS).
+    is_tls: bool,
     /// Which end is the client, once that is known.
     client: Option<usize>,
     /// By end: for whom it relays, if it is a proxy that says so.
@@ -66,23 +68,55 @@ struct Half {
     over: bool,
 }
 
+impl Half {
+    /// Its first byte has this sequence number.
+    fn begin(&mut self, first: u32) {
+        self.first = Some(first);
+        self.acknowledged = Some(first);
+        self.stream.restart(first);
+        self.messages.restart(false);
+    }
+}
+
 impl Connection {
     /// Between these ends; directions are numbered by the sender's place.
-    pub(super) fn new(ends: [Endpoint; 2], origin: Origin) -> Self {
+    pub(super) fn new(ends: [Endpoint; 2], origin: Origin, identity: Identity) -> Self {
         let mut halves = [Half::default(), Half::default()];
+        let from_start = matches!(identity, Identity::Tls(Tls { from_start: true, .. }));
         for half in &mut halves {
-            half.messages.join();
+            if from_start {
+                half.begin(0);
+            } else {
+                half.messages.join();
+            }
         }
         Self {
             ends,
             origin,
+            is_tls: matches!(identity, Identity::Tls(_)),
             client: None,
             proxied: [None; 2],
             halves,
-            pairing: Pairing::joined(),
+            pairing: if from_start { Pairing::opened() } else { Pairing::joined() },
             http2: None,
             doubtful: None,
             lingers: false,
+        }
+    }
+
+    /// Between whom it is becomes known with one of its parts, also for its exchanges that are complete.
+    pub(super) fn learn(&mut self, ends: [Endpoint; 2]) {
+        if self.is_tls && ends[0].is_known() {
+            self.ends = ends;
+        }
+    }
+
+    /// Says between whom exchanges were that began before that was known.
+    pub(super) fn address(&self, exchanges: &mut [Exchange]) {
+        let client = self.client.unwrap_or(0);
+        for exchange in exchanges.iter_mut().filter(|exchange| self.is_tls && !exchange.client.is_known()) {
+            exchange.client = self.ends[client];
+            exchange.server = self.ends[1 - client];
         }
     }
 
@@ -99,8 +133,11 @@ impl Connection {
         if part.covered > 0 || part.handover.is_some() {
             let part = Part { proven: part.proven | self.inferred(sender, &part), ..part };
             let acknowledged = self.halves[1 - sender].acknowledged;
-            let body_left = self.body_left(sender);
+            let (body_left, is_tls) = (self.body_left(sender), self.is_tls);
             self.deliver(sender, shared, outcome, |stream, deliver| {
+                if is_tls {
+                    return stream.push_next(part, deliver);
+                }
                 stream.push(part, may_begin, body_left, deliver);
                 if let Some(acknowledged) = acknowledged {
                     stream.acknowledged(acknowledged, deliver);
@@ -283,7 +320,8 @@ impl Connection {
         let Some(http2) = &mut self.http2 else { return };
         if http2.is_sure() && !other.messages.is_http() {
             let is_opened = other.first.is_some();
-            let awaits_preface = is_opened && self.client == Some(1 - sender) && other.messages.may_open();
+            // Who sent one is the client, and known as that.
+            let awaits_preface = is_opened && self.client != Some(sender) && other.messages.may_open();
             if !awaits_preface {
                 http2.begin_other(1 - sender, is_opened && other.stream.next() == other.first);
             }

@@ -21,11 +21,11 @@ pub(super) struct Ends {
 /// One exchange, or the half of it that was seen. Times are nanoseconds since 1970.
 #[derive(Debug)]
 pub struct Exchange {
-    /// Who sent the request.
+    /// Who sent the request; [`Endpoint::UNKNOWN`] when that is not known (TLS).
     pub client: Endpoint,
     /// Who connected to the proxy that sent the request, as that said with the PROXY protocol.
     pub proxied: Option<Endpoint>,
-    /// Who answered.
+    /// Who answered, likewise.
     pub server: Endpoint,
     /// Where it was seen.
     pub origin: Origin,
@@ -82,7 +82,7 @@ impl Exchange {
         match self.request.as_ref().map(|head| head.client).unwrap_or_default() {
             Client::Address(address) => Some(address),
             Client::Unknown => None,
-            Client::Unsaid => Some(self.proxied.unwrap_or(self.client).ip()),
+            Client::Unsaid => self.proxied.or(Some(self.client)).filter(Endpoint::is_known).map(|client| client.ip()),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::exchange::Exchange;
+use crate::stream::watched::Filter;
 
 /// Criteria; an empty list, or `None`, is none.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Selection {
     pub statuses: Vec<RangeInclusive<u16>>,
     /// Response time in nanoseconds that must be exceeded.
     pub slower_than_ns: Option<u64>,
+    /// Ports and networks of either end, where no source looked at them before.
+    pub ends: Option<Filter>,
 }
 
 impl Selection {
@@ -31,7 +34,15 @@ impl Selection {
                 matches(pattern.as_bytes(), &host) || matches(pattern.as_bytes(), without_port(&host))
             })
             && any(&self.statuses, status, |status, range| range.contains(&status))
+            && self.ends.as_ref().is_none_or(|ends| exchange.client.is_known() && ends.watches([exchange.client, exchange.server]))
             && self.slower_than_ns.is_none_or(|limit| exchange.response_time_ns().is_some_and(|time| time > limit))
+    }
+}
+
+impl Selection {
+    /// Whether it cannot be told if the exchange is between ends that are kept.
+    pub fn lacks_ends_of(&self, exchange: &Exchange) -> bool {
+        self.ends.is_some() && !exchange.client.is_known()
     }
 }
 

@@ -11,7 +11,7 @@ use super::counts::Counts;
 use super::exchange::Exchange;
 use super::head::Wanted;
 use super::redact::Redactor;
-use crate::stream::{Endpoint, Segment};
+use crate::stream::{Endpoint, Identity, Origin, Segment, Tls};
 
 /// Connections followed at a time.
 const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16 * 1024).unwrap();
@@ -25,12 +25,21 @@ const MUCH_HELD: usize = 64 << 10;
 /// Makes exchanges of segments.
 pub struct Tracker {
     /// Whoever chooses addresses and ports must not choose where they end up in the table: it is seeded at random.
-    connections: LruCache<[Endpoint; 2], Box<Connection>, RandomState>,
+    connections: LruCache<Key, Box<Connection>, RandomState>,
     shared: Shared,
     buffered: usize,
     /// Connections that are over, oldest first: what comes again of them is known for that.
-    over: VecDeque<[Endpoint; 2]>,
+    over: VecDeque<Key>,
     outcome: Outcome,
+}
+
+/// What tells connections apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    /// The lower end first.
+    Ends([Endpoint; 2]),
+    /// In a process.
+    Tls { process: u32, connection: u64 },
 }
 
 impl Tracker {
@@ -42,18 +51,29 @@ impl Tracker {
 
     /// Takes a segment, and passes on the exchanges that are complete with it.
     pub fn segment(&mut self, segment: &Segment<'_>, each: &mut dyn FnMut(&Exchange)) {
-        let ends = [segment.source, segment.destination];
-        let (key, sender) = if ends[0] <= ends[1] { (ends, 0) } else { ([ends[1], ends[0]], 1) };
+        let Segment { source, destination, origin, identity, part } = *segment;
+        let (is_turned, process) = match (identity, origin) {
+            (Identity::Tls(tls), Origin::Process(process)) => (!tls.is_written, process.id),
+            (Identity::Tls(tls), _) => (!tls.is_written, 0),
+            (Identity::Ends, _) => (source > destination, 0),
+        };
+        let ends = if is_turned { [destination, source] } else { [source, destination] };
+        let key = match identity {
+            Identity::Tls(Tls { connection, .. }) => Key::Tls { process, connection },
+            Identity::Ends => Key::Ends(ends),
+        };
         if self.connections.len() == MAX_CONNECTIONS.get() && !self.connections.contains(&key) {
             self.evict();
         }
-        let connection = self.connections.get_or_insert_mut(key, || Box::new(Connection::new(key, segment.origin)));
+        let connection = self.connections.get_or_insert_mut(key, || Box::new(Connection::new(ends, origin, identity)));
         let before = connection.buffered();
-        connection.part(sender, segment.part, &self.shared, &mut self.outcome);
+        connection.learn(ends);
+        connection.part(usize::from(is_turned), part, &self.shared, &mut self.outcome);
         if self.buffered + connection.buffered() > before + MAX_BUFFERED && connection.held() > MUCH_HELD {
             // Rather this one than the many that hold little.
             connection.give_up_waiting(&self.shared, &mut self.outcome);
         }
+        connection.address(&mut self.outcome.exchanges);
         self.buffered = self.buffered + connection.buffered() - before;
         if connection.is_over() && connection.is_idle() && !std::mem::replace(&mut connection.lingers, true) {
             self.over.push_back(key);
@@ -71,6 +91,7 @@ impl Tracker {
     pub fn finish(&mut self, each: &mut dyn FnMut(&Exchange)) {
         while let Some((_, mut connection)) = self.connections.pop_lru() {
             connection.finish(&self.shared, &mut self.outcome);
+            connection.address(&mut self.outcome.exchanges);
             self.pass_on(each);
         }
         self.buffered = 0;
@@ -97,6 +118,7 @@ impl Tracker {
         if let Some((_, mut connection)) = self.connections.pop_lru() {
             self.buffered -= connection.buffered();
             connection.finish(&self.shared, &mut self.outcome);
+            connection.address(&mut self.outcome.exchanges);
             self.outcome.counts.evicted += u64::from(!connection.is_over());
         }
     }

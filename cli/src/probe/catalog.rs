@@ -39,21 +39,19 @@ pub fn probes() -> Vec<Entry> {
         Entry {
             name: "sock-http",
             hook: "socket filter on AF_PACKET sockets",
-            sees: "cleartext HTTP/1 heads, both directions",
+            sees: "cleartext HTTP/1 and HTTP/2 heads",
             needs: needs::SOCK_HTTP,
             kernel: "5.15",
-            verdict: match needs::missing(needs::SOCK_HTTP) {
-                missing if missing.is_empty() => Verdict::Ready,
-                missing => Verdict::NotPermitted(needs::names(&missing)),
-            },
+            verdict: verdict(needs::SOCK_HTTP),
         },
-        later(
-            "ssl-uprobe",
-            "uprobes in TLS libraries",
-            "HTTP heads inside TLS, with pid",
-            &[Capability::CAP_BPF, Capability::CAP_PERFMON, Capability::CAP_SYS_PTRACE, Capability::CAP_DAC_READ_SEARCH],
-            "5.15",
-        ),
+        Entry {
+            name: "ssl-uprobe",
+            hook: "uprobes in TLS libraries",
+            sees: "HTTP/1 and HTTP/2 heads within TLS, with pid",
+            needs: needs::SSL_UPROBE,
+            kernel: "5.15",
+            verdict: verdict(needs::SSL_UPROBE),
+        },
         later(
             "xdp-headers",
             "XDP on an interface",
@@ -69,4 +67,11 @@ pub fn probes() -> Vec<Entry> {
             "5.15",
         ),
     ]
+}
+
+fn verdict(needed: &[Capability]) -> Verdict {
+    match needs::missing(needed) {
+        missing if missing.is_empty() => Verdict::Ready,
+        missing => Verdict::NotPermitted(needs::names(&missing)),
+    }
 }

@@ -1,26 +1,35 @@
-//! The kernel's memory of connections, as user space finds it when the probe is detached.
+//! The kernel's memory of connections, as user space finds it while the probe runs and when it is detached.
 
 use aya::maps::{HashMap, MapData};
 use aya::{Ebpf, Pod};
 use ehl_probes_common::connection::{Connection, Key};
+use ehl_probes_common::tls;
 
 /// What the map of connections holds.
 pub struct Connections {
-    map: HashMap<MapData, PlainKey, PlainConnection>,
+    map: HashMap<MapData, Plain<Key>, Plain<Connection>>,
+}
+
+/// What the maps of connections of TLS and of their processes hold.
+pub struct TlsConnections {
+    connections: HashMap<MapData, Plain<tls::Key>, Plain<tls::Connection>>,
+    processes: HashMap<MapData, u32, Plain<tls::Process>>,
 }
 
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-struct PlainKey(Key);
-
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-struct PlainConnection(Connection);
+struct Plain<T>(T);
 
 // SAFETY: plain numbers, valid for every bit pattern; keys have no padding (asserted where they are defined).
-unsafe impl Pod for PlainKey {}
+unsafe impl Pod for Plain<Key> {}
 // SAFETY: plain numbers, valid for every bit pattern; values are only read.
-unsafe impl Pod for PlainConnection {}
+unsafe impl Pod for Plain<Connection> {}
+// SAFETY: as for `Key`.
+unsafe impl Pod for Plain<tls::Key> {}
+// SAFETY: as for `Connection`.
+unsafe impl Pod for Plain<tls::Connection> {}
+// SAFETY: as for `Connection`.
+unsafe impl Pod for Plain<tls::Process> {}
 
 impl Connections {
     pub(super) fn of(ebpf: &mut Ebpf) -> Option<Self> {
@@ -29,8 +38,27 @@ impl Connections {
 
     /// Calls `each` with every connection that can be read.
     pub fn each(&self, mut each: impl FnMut(&Key, &Connection)) {
-        for (PlainKey(key), PlainConnection(connection)) in self.map.iter().flatten() {
+        for (Plain(key), Plain(connection)) in self.map.iter().flatten() {
             each(&key, &connection);
         }
+    }
+}
+
+impl TlsConnections {
+    pub(super) fn of(ebpf: &mut Ebpf) -> Option<Self> {
+        let connections = HashMap::try_from(ebpf.take_map("TLS_CONNECTIONS")?).ok()?;
+        Some(Self { connections, processes: HashMap::try_from(ebpf.take_map("PROCESSES")?).ok()? })
+    }
+
+    /// Calls `each` with every connection that can be read.
+    pub fn each(&self, mut each: impl FnMut(&tls::Key, &tls::Connection)) {
+        for (Plain(key), Plain(connection)) in self.connections.iter().flatten() {
+            each(&key, &connection);
+        }
+    }
+
+    /// What is known of a process that was seen.
+    pub fn process(&self, id: u32) -> Option<tls::Process> {
+        self.processes.get(&id, 0).ok().map(|Plain(process)| process)
     }
 }

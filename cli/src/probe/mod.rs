@@ -1,20 +1,26 @@
 //! The probes: what each needs, loading and attaching it, reading its records and counters. The only module that names
 //! aya, behind one small interface ([`sock_http::attach`], [`Attached`]), so that another loader could take its place.
 
+mod btf;
 pub mod catalog;
 mod connections;
 pub mod needs;
 mod programs;
 mod sock_entry;
 pub mod sock_http;
+pub mod ssl_uprobe;
+mod syscall;
 
-pub use connections::Connections;
+pub use connections::{Connections, TlsConnections};
 pub use programs::Cost;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use aya::Ebpf;
-use aya::maps::{MapData, PerCpuArray, RingBuf};
+use aya::maps::{Array, MapData, MapError, PerCpuArray, RingBuf};
+use aya::programs::{ProgramError, ProgramFd};
 use ehl_probes_common::counter::{COUNTERS, Counter};
 use ehl_probes_common::record::HEADER_LEN;
 
@@ -57,25 +63,85 @@ pub struct Attached {
     pub links: Links,
     /// Records, oldest first.
     pub records: Records,
-    /// What the kernel knows of connections.
-    pub connections: Connections,
+    /// What the kernel knows besides.
+    pub memory: Memory,
     /// What the kernel counted.
     pub counters: Counters,
+}
+
+/// What a probe knows in the kernel.
+pub enum Memory {
+    /// Of connections, by addresses.
+    Packets(Connections),
+    /// Of connections, by process.
+    Tls(TlsConnections),
 }
 
 /// What keeps a probe loaded and attached. The kernel closes it with the process, however that ends.
 #[must_use = "dropping it detaches the probe"]
 pub struct Links {
-    sockets: Vec<OwnedFd>,
+    held: Arc<Mutex<Option<Held>>>,
+}
+
+/// What is attached: descriptors, and what aya holds.
+struct Held {
+    hooks: Vec<OwnedFd>,
     programs: Programs,
+    switch: Option<Switch>,
+}
+
+/// Tells programs that sit in several places when all are attached: before and after, some see half of what happens.
+struct Switch {
+    map: Array<MapData, u32>,
+}
+
+impl Switch {
+    fn of(ebpf: &mut Ebpf) -> Option<Self> {
+        Some(Self { map: Array::try_from(ebpf.take_map("SWITCH")?).ok()? })
+    }
+
+    fn set(&mut self, is_on: bool) -> Result<(), MapError> {
+        self.map.set(0, u32::from(is_on), 0)
+    }
 }
 
 impl Links {
     /// Detaches and unloads the probe; what it cost, if that was measured.
     pub fn release(self) -> Option<Cost> {
-        drop(self.sockets);
-        self.programs.cost()
+        let Held { hooks, programs, switch } = lock(&self.held).take()?;
+        // If it cannot be switched off, it is detached all the same.
+        let _ = switch.map(|mut switch| switch.set(false));
+        close_at_once(hooks);
+        programs.release()
     }
+}
+
+impl Drop for Links {
+    fn drop(&mut self) {
+        // Others may still have a handle to add to it.
+        drop(lock(&self.held).take());
+    }
+}
+
+impl Links {
+    fn new(hooks: Vec<OwnedFd>, programs: Programs, switch: Option<Switch>) -> Self {
+        Self { held: Arc::new(Mutex::new(Some(Held { hooks, programs, switch }))) }
+    }
+}
+
+/// Nobody panics while it is locked; if so, what it holds is still to be let go.
+fn lock(held: &Mutex<Option<Held>>) -> MutexGuard<'_, Option<Held>> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Closes descriptors side by side: each may wait until no CPU runs its program any more.
+fn close_at_once(hooks: Vec<OwnedFd>) {
+    thread::scope(|scope| {
+        for hook in hooks {
+            // Without a thread it is closed here.
+            let _ = thread::Builder::new().spawn_scoped(scope, move || drop(hook));
+        }
+    });
 }
 
 /// The reading end of the ring buffer.
@@ -102,6 +168,7 @@ impl Records {
 
 /// The per-CPU counters of a probe.
 pub struct Counters {
+    probe: &'static str,
     map: PerCpuArray<MapData, u64>,
 }
 
@@ -119,7 +186,7 @@ impl Counters {
             let values = self
                 .map
                 .get(&index, 0)
-                .map_err(|error| Error::Failed { probe: "sock-http", reason: format!("its counters cannot be read: {error}") })?;
+                .map_err(|error| Error::Failed { probe: self.probe, reason: format!("its counters cannot be read: {error}") })?;
             *sum = values.iter().sum();
         }
         Ok(counts)
@@ -137,6 +204,24 @@ fn records(ebpf: &mut Ebpf) -> Option<Records> {
     Some(Records { ring: RingBuf::try_from(ebpf.take_map("RECORDS")?).ok()? })
 }
 
-fn counters(ebpf: &mut Ebpf) -> Option<Counters> {
-    Some(Counters { map: PerCpuArray::try_from(ebpf.take_map("COUNTERS")?).ok()? })
+fn counters(probe: &'static str, ebpf: &mut Ebpf) -> Option<Counters> {
+    Some(Counters { probe, map: PerCpuArray::try_from(ebpf.take_map("COUNTERS")?).ok()? })
+}
+
+/// A program's descriptor, of our own.
+fn descriptor(program: Result<&ProgramFd, ProgramError>) -> Result<OwnedFd, String> {
+    let program = program.map_err(|error| error_chain(&error))?;
+    program.as_fd().try_clone_to_owned().map_err(|error| error_chain(&error))
+}
+
+/// An error and what it came from, in one line.
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }

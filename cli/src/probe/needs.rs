@@ -8,6 +8,10 @@ use super::Error;
 /// `sock-http`: a packet socket, loading a program, and a filter beyond what the unprivileged verifier takes.
 pub const SOCK_HTTP: &[Capability] = &[Capability::CAP_NET_RAW, Capability::CAP_BPF, Capability::CAP_PERFMON];
 
+/// `ssl-uprobe`: loading programs, uprobes, and looking into other users' processes and files.
+pub const SSL_UPROBE: &[Capability] =
+    &[Capability::CAP_BPF, Capability::CAP_PERFMON, Capability::CAP_SYS_PTRACE, Capability::CAP_DAC_READ_SEARCH];
+
 /// Which of `needed` this process does not have in effect. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON.
 pub fn missing(needed: &[Capability]) -> Vec<Capability> {
     let effective = caps::read(None, CapSet::Effective).unwrap_or_default();
@@ -32,12 +36,19 @@ pub fn names(capabilities: &[Capability]) -> Vec<String> {
     capabilities.iter().map(ToString::to_string).collect()
 }
 
-/// Gives up all capabilities of the calling thread, and so of the threads that it starts later, for good. On kernels before
-/// 5.19, CAP_BPF is kept: there it takes that to read a map that is already open.
-pub fn give_up() -> anyhow::Result<()> {
-    let mut kept = CapsHashSet::new();
-    if !reads_open_maps(rustix::system::uname().release().to_bytes()) {
-        kept.extend(caps::read(None, CapSet::Permitted).unwrap_or_default().intersection(&CapsHashSet::from([Capability::CAP_BPF])));
+/// What it takes to probe libraries that are loaded during the run.
+pub const SSL_UPROBE_LATER: &[Capability] = SSL_UPROBE;
+
+/// What telling at the end takes whose TLS was not seen: looking into other users' processes and files.
+pub const SSL_UPROBE_REPORT: &[Capability] = &[Capability::CAP_SYS_PTRACE, Capability::CAP_DAC_READ_SEARCH];
+
+/// Gives up all capabilities of the calling thread, and so of the threads that it starts later, but those that are `still` needed,
+/// for good. On kernels before 5.19 (commit c8644cd0efe7), CAP_BPF is kept: there it takes that to read a map that is already open.
+pub fn give_up(still: &[Capability]) -> anyhow::Result<()> {
+    let permitted = caps::read(None, CapSet::Permitted).unwrap_or_default();
+    let mut kept: CapsHashSet = still.iter().copied().filter(|capability| permitted.contains(capability)).collect();
+    if kernel_version().is_some_and(|version| version < (5, 19)) {
+        kept.extend(permitted.intersection(&CapsHashSet::from([Capability::CAP_BPF])));
     }
     for set in [CapSet::Ambient, CapSet::Inheritable] {
         match caps::clear(None, set) {
@@ -53,13 +64,14 @@ pub fn give_up() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Since kernel 5.19 (commit c8644cd0efe7) the calls on open maps ask for no capability.
-fn reads_open_maps(release: &[u8]) -> bool {
+/// The running kernel's version, major and minor.
+pub(super) fn kernel_version() -> Option<(u32, u32)> {
+    version(rustix::system::uname().release().to_bytes())
+}
+
+fn version(release: &[u8]) -> Option<(u32, u32)> {
     let mut numbers = release.split(|byte| !byte.is_ascii_digit()).map(|digits| str::from_utf8(digits).ok()?.parse::<u32>().ok());
-    match (numbers.next().flatten(), numbers.next().flatten()) {
-        (Some(major), Some(minor)) => (major, minor) >= (5, 19),
-        _ => true,
-    }
+    numbers.next().flatten().zip(numbers.next().flatten())
 }
 
 #[cfg(test)]
@@ -67,16 +79,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_which_kernels_ask_for_bpf_to_read_maps() {
-        for (release, reads) in [
-            ("6.1.0-18-cloud-amd64", true),
-            ("5.19.0", true),
-            ("5.15.0-105-generic", false),
-            ("5.4", false),
-            ("10.0-rc1", true),
-            ("odd", true),
+    fn reads_versions() {
+        for (release, expected) in [
+            ("6.1.0-18-cloud-amd64", Some((6, 1))),
+            ("5.19.0", Some((5, 19))),
+            ("5.15.0-105-generic", Some((5, 15))),
+            ("10.0-rc1", Some((10, 0))),
+            ("odd", None),
         ] {
-            assert_eq!(reads_open_maps(release.as_bytes()), reads, "{release}");
+            assert_eq!(version(release.as_bytes()), expected, "{release}");
         }
     }
 }

@@ -1,23 +1,22 @@
 //! The loaded programs and what they cost.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use aya::Ebpf;
-use aya::programs::SocketFilter;
 use aya::sys::{Stats, enable_stats};
 
-use super::Error;
+use super::{Error, syscall};
 
-/// The loaded programs; they stay loaded as long as this lives.
+/// The loaded programs; they stay loaded, and those that aya attached stay attached, as long as this lives.
 pub(super) struct Programs {
-    ebpf: Ebpf,
-    /// The program in front of it, where there is one.
-    entry: Option<Ebpf>,
+    objects: Vec<Ebpf>,
+    /// Those that the hooks run.
+    run: Vec<OwnedFd>,
     statistics: Option<OwnedFd>,
 }
 
 /// How often the programs ran, and how long in all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Runs.
     pub run_count: u64,
@@ -26,32 +25,33 @@ pub struct Cost {
 }
 
 impl Programs {
-    pub(super) fn new(ebpf: Ebpf, entry: Option<Ebpf>, statistics: Option<OwnedFd>) -> Self {
-        Self { ebpf, entry, statistics }
+    pub(super) fn new(objects: Vec<Ebpf>, run: Vec<OwnedFd>, statistics: Option<OwnedFd>) -> Self {
+        Self { objects, run, statistics }
     }
 
-    /// The program that sockets run: the one that the kernel's statistics are about.
-    pub(super) fn attached(&self) -> Option<&SocketFilter> {
-        let (ebpf, name) = match &self.entry {
-            Some(entry) => (entry, "sock_entry"),
-            None => (&self.ebpf, "sock_http"),
-        };
-        ebpf.program(name)?.try_into().ok()
+    /// The object of this place, for more to be attached, and the programs that hooks run.
+    pub(super) fn parts(&mut self) -> (&mut [Ebpf], &[OwnedFd]) {
+        (&mut self.objects, &self.run)
     }
 
     /// Switches on the kernel's statistics for all programs of the host, until the descriptor is closed.
-    pub(super) fn measure() -> Result<OwnedFd, Error> {
-        enable_stats(Stats::RunTime).map_err(|error| Error::Failed {
-            probe: "sock-http",
-            reason: format!("--probe-cost needs CAP_SYS_ADMIN and kernel 5.8: {error}"),
-        })
+    pub(super) fn measure(probe: &'static str) -> Result<OwnedFd, Error> {
+        enable_stats(Stats::RunTime)
+            .map_err(|error| Error::Failed { probe, reason: format!("--probe-cost needs CAP_SYS_ADMIN and kernel 5.8: {error}") })
     }
 
-    /// What the programs cost so far; `None` when that is not measured or cannot be read.
-    pub(super) fn cost(&self) -> Option<Cost> {
-        self.statistics.as_ref()?;
-        // By its descriptor: looking it up by id would take CAP_SYS_ADMIN, which is gone by now.
-        let info = self.attached()?.info().ok()?;
-        Some(Cost { run_count: info.run_count(), run_time_ns: info.run_time().as_nanos() as u64 })
+    /// Detaches what aya attached, and unloads. What the programs cost; `None` when that is not measured or cannot be read.
+    pub(super) fn release(self) -> Option<Cost> {
+        let Self { objects, run, statistics } = self;
+        drop(objects);
+        statistics?;
+        let mut sum = Cost::default();
+        for program in run {
+            // By its descriptor: looking it up by id would take CAP_SYS_ADMIN, which is gone by now.
+            let info = syscall::program_info(program.as_fd()).ok()?;
+            sum.run_count += info.run_cnt;
+            sum.run_time_ns += info.run_time_ns;
+        }
+        Some(sum)
     }
 }

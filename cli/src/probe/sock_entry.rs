@@ -9,8 +9,8 @@ use aya::maps::ProgramArray;
 use aya::programs::{ProgramError, SocketFilter, SocketFilterError};
 use aya::{Ebpf, EbpfLoader};
 
-use super::Error;
-use super::sock_http::{error_chain, failed, loaded};
+use super::sock_http::{failed, loaded};
+use super::{Error, error_chain};
 
 /// Whether a socket takes the program as it is.
 pub(super) fn fits(program: &SocketFilter) -> Result<bool, Error> {

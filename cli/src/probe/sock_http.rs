@@ -12,7 +12,9 @@ use aya::sys::{BpfHelper, is_helper_supported};
 use aya::{Ebpf, EbpfLoader};
 use caps::Capability;
 
-use super::{Attached, Connections, Error, Links, counters, needs, programs::Programs, records, sock_entry};
+use super::{
+    Attached, Connections, Error, Links, Memory, counters, descriptor, error_chain, needs, programs::Programs, records, sock_entry,
+};
 
 const NAME: &str = "sock-http";
 
@@ -40,29 +42,38 @@ pub fn attach(settings: &Settings) -> Result<Attached, Error> {
     let mut ebpf = load(settings).map_err(|reason| unsupported(&reason))?;
     fill_filters(&mut ebpf, settings)?;
     let program = loaded(&mut ebpf, "sock_http")?;
-    let entry = if sock_entry::fits(program)? { None } else { Some(sock_entry::before(program)?) };
+    let mut entry = if sock_entry::fits(program)? { None } else { Some(sock_entry::before(program)?) };
     let missing = || failed("the object lacks a map");
-    let (records, counters) = (records(&mut ebpf).ok_or_else(missing)?, counters(&mut ebpf).ok_or_else(missing)?);
+    let (records, counters) = (records(&mut ebpf).ok_or_else(missing)?, counters(NAME, &mut ebpf).ok_or_else(missing)?);
     let connections = Connections::of(&mut ebpf).ok_or_else(missing)?;
-    let statistics = if settings.measure { Some(Programs::measure()?) } else { None };
-    let programs = Programs::new(ebpf, entry, statistics);
-    let attached = programs.attached().ok_or_else(|| failed("the object lacks a program"))?;
-    let mut sockets = Vec::new();
+    let statistics = if settings.measure { Some(Programs::measure(NAME)?) } else { None };
+    let (object, name) = match &mut entry {
+        Some(entry) => (entry, "sock_entry"),
+        None => (&mut ebpf, "sock_http"),
+    };
+    let attached = socket_filter(object, name)?;
+    let mut hooks = Vec::new();
     for index in interfaces(settings) {
-        sockets.push(watch(attached, index)?);
+        hooks.push(watch(attached, index)?);
     }
-    Ok(Attached { links: Links { sockets, programs }, records, connections, counters })
+    let run = descriptor(attached.fd()).map_err(|error| failed(&error))?;
+    let objects = [Some(ebpf), entry].into_iter().flatten().collect();
+    let programs = Programs::new(objects, vec![run], statistics);
+    Ok(Attached { links: Links::new(hooks, programs, None), records, memory: Memory::Packets(connections), counters })
 }
 
 /// Loads one of an object's programs.
 pub(super) fn loaded<'e>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut SocketFilter, Error> {
-    let program: &mut SocketFilter = ebpf
-        .program_mut(name)
-        .ok_or_else(|| failed(&format!("the object has no program {name}")))?
-        .try_into()
-        .map_err(|error| failed(&format!("its program {name} is no socket filter: {error}")))?;
+    let program = socket_filter(ebpf, name)?;
     program.load().map_err(|error| unsupported(&error_chain(&error)))?;
     Ok(program)
+}
+
+fn socket_filter<'e>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut SocketFilter, Error> {
+    ebpf.program_mut(name)
+        .ok_or_else(|| failed(&format!("the object has no program {name}")))?
+        .try_into()
+        .map_err(|error| failed(&format!("its program {name} is no socket filter: {error}")))
 }
 
 fn load(settings: &Settings) -> Result<Ebpf, String> {
@@ -149,15 +160,4 @@ pub(super) fn failed(reason: &str) -> Error {
 /// A kernel that lacks a map type, a helper or the program type says EINVAL or worse at loading.
 fn unsupported(reason: &str) -> Error {
     Error::Unsupported { probe: NAME, reason: reason.to_owned() }
-}
-
-pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -25,6 +25,8 @@ pub enum Cell<'a> {
     Address(IpAddr),
     /// Marks from a fixed set: a list in JSON, joined by a space elsewhere.
     Flags(&'a [&'static str]),
+    /// Texts, as a list in JSON.
+    Texts(&'a [String]),
     /// Most frequent values first: a list in JSON, elsewhere the first value and its share.
     Values(&'a [TopValue<'a>]),
 }

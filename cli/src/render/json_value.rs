@@ -7,7 +7,7 @@ use std::io::Write as _;
 
 use super::sanitize::is_hidden;
 use super::text::{Clock, push_address, push_fixed, push_millis, push_number};
-use super::{Accounting, Cell, Counts, NotHttp, ProbeCost, Run, Schema, TopValue};
+use super::{Accounting, Cell, Counts, NotHttp, ProbeCost, Run, Schema, TopValue, Unseen};
 
 /// The text `,"key":` or, for the first, `"key":` before each value of a row.
 pub(super) fn keys(schema: &Schema) -> Vec<Vec<u8>> {
@@ -46,6 +46,7 @@ fn push_cell(out: &mut Vec<u8>, clock: &mut Clock, cell: Cell<'_>) {
             out.push(b'"');
         }
         Cell::Flags(flags) => push_list(out, flags, |out, flag| push_string(out, flag)),
+        Cell::Texts(texts) => push_list(out, texts, |out, text| push_string(out, text)),
         Cell::Values(values) => {
             push_list(out, values, |out, value| push_top_value(out, clock, value));
         }
@@ -158,6 +159,22 @@ pub(super) fn push_accounting(out: &mut Vec<u8>, accounting: &Accounting, counts
         push_next(out, "run_time_ns", |out| push_number(out, *run_time_ns));
     }
     out.push(b'}');
+}
+
+/// Whose traffic was not seen.
+pub(super) fn push_unseen(out: &mut Vec<u8>, unseen: &[Unseen]) {
+    push_list(out, unseen, |out, Unseen { pid, comm, ports, reason, explanation }| {
+        out.push(b'{');
+        push_member(out, "pid", |out| match pid {
+            Some(pid) => out.extend_from_slice(pid.to_string().as_bytes()),
+            None => out.extend_from_slice(b"null"),
+        });
+        push_next(out, "comm", |out| push_known(out, comm.as_deref()));
+        push_next(out, "ports", |out| push_list(out, ports, |out, port| out.extend_from_slice(port.to_string().as_bytes())));
+        push_next(out, "reason", |out| push_string(out, reason));
+        push_next(out, "explanation", |out| push_string(out, explanation));
+        out.push(b'}');
+    });
 }
 
 /// A member after another one.

@@ -176,6 +176,7 @@ fn to_json(cell: Cell<'_>) -> Value {
         Cell::Time(ns) => json!(time(ns)),
         Cell::Address(address) => json!(address.to_canonical().to_string()),
         Cell::Flags(flags) => json!(flags),
+        Cell::Texts(texts) => json!(texts),
         Cell::Values(values) => {
             values.iter().map(|top| json!({"value": text_to_json(top.value), "count": top.count, "share": top.share})).collect()
         }
@@ -222,6 +223,7 @@ fn to_csv(cell: Cell<'_>) -> Vec<u8> {
         Cell::Time(ns) => time(ns).into_bytes(),
         Cell::Address(address) => address.to_canonical().to_string().into_bytes(),
         Cell::Flags(flags) => flags.join(" ").into_bytes(),
+        Cell::Texts(texts) => texts.join("; ").into_bytes(),
         Cell::Values(values) => [values[0].value, format!(" {:.4}", values[0].share).as_bytes()].concat(),
     }
 }

@@ -24,6 +24,23 @@ pub struct Summary {
     pub stop_reason: StopReason,
     /// What it counted. A renderer puts the number of rows that it wrote itself into `rows`.
     pub accounting: Accounting,
+    /// Whose traffic the probe could not see; `None` when that was not looked for.
+    pub unseen: Option<Vec<Unseen>>,
+}
+
+/// A process whose TLS could not be looked into, or processes that cannot be named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// Process id.
+    pub pid: Option<u32>,
+    /// Its name.
+    pub comm: Option<String>,
+    /// Ports of its connections, of either end, that are watched.
+    pub ports: Vec<u16>,
+    /// Why, in a word for scripts: `go`.
+    pub reason: &'static str,
+    /// And in words for people.
+    pub explanation: String,
 }
 
 /// Why a run stopped.

@@ -67,7 +67,7 @@ pub(super) fn run() -> Run {
 
 pub(super) fn summary() -> Summary {
     let accounting = Accounting { events: 7, submitted: 5, lost: 2, exchanges: 3, rows: 99, ..Accounting::default() };
-    Summary { ended_at_ns: 1_767_323_055_000_000_000, stop_reason: StopReason::Signal, accounting }
+    Summary { ended_at_ns: 1_767_323_055_000_000_000, stop_reason: StopReason::Signal, accounting, unseen: None }
 }
 
 /// All that a renderer prints for some rows.

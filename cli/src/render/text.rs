@@ -52,6 +52,7 @@ pub(super) fn push_cell(out: &mut Vec<u8>, clock: &mut Clock, cell: Cell<'_>) {
         Cell::Millis(ns) => push_millis(out, ns),
         Cell::Time(ns) => clock.push(out, ns),
         Cell::Address(address) => push_address(out, address),
+        Cell::Texts(texts) => out.extend_from_slice(texts.join("; ").as_bytes()),
         Cell::Flags(flags) => {
             for (place, flag) in flags.iter().enumerate() {
                 if place > 0 {

@@ -1,31 +1,82 @@
 //! Segments from a probe's ring buffer, and in the end from its memory of connections.
 
-use ehl_probes_common::record::{self, DecodeError, ProbeId, flag};
+use std::collections::{HashMap, HashSet};
+
+use ehl_probes_common::connection::Direction;
+use ehl_probes_common::record::{self, DecodeError, ProbeId, Way, flag};
+use ehl_probes_common::tls;
 use ehl_probes_common::walk::Handover;
 
 use super::{Found, Source};
-use crate::probe::{Connections, Records};
-use crate::stream::{Endpoint, Origin, Part, Segment};
+use crate::probe::{Memory, Records};
+use crate::stream::{Endpoint, Identity, Origin, Part, Process, Segment, Tls};
 
 /// A probe's records. `monotonic_to_unix_ns` is what `CLOCK_MONOTONIC` lacks to the time since 1970.
 pub struct Ring {
     records: Records,
-    connections: Connections,
+    memory: Memory,
+    processes: Processes,
     monotonic_to_unix_ns: u64,
 }
 
 impl Ring {
-    /// Reads `records`, then `connections`.
-    pub fn new(records: Records, connections: Connections, monotonic_to_unix_ns: u64) -> Self {
-        Self { records, connections, monotonic_to_unix_ns }
+    /// Reads `records`, then `memory`.
+    pub fn new(records: Records, memory: Memory, monotonic_to_unix_ns: u64) -> Self {
+        Self { records, memory, processes: Processes::default(), monotonic_to_unix_ns }
+    }
+}
+
+impl Ring {
+    /// The processes that had records.
+    pub fn processes(&self) -> &HashSet<u32> {
+        &self.processes.seen
+    }
+}
+
+/// Processes that were looked up in the kernel's memory, each with when that was.
+#[derive(Default)]
+struct Processes {
+    known: HashMap<u32, (u64, Process)>,
+    seen: HashSet<u32>,
+}
+
+impl Processes {
+    /// Ids are used again, and processes change their name: what is older than this is looked up again.
+    const FRESH_NS: u64 = 100_000_000;
+    const MOST: usize = 8192;
+
+    /// What is known of the process at a time.
+    fn at(&mut self, time_ns: u64, process: Process, memory: &Memory) -> Process {
+        let Memory::Tls(connections) = memory else { return process };
+        if let Some((since_ns, known)) = self.known.get(&process.id)
+            && time_ns.saturating_sub(*since_ns) < Self::FRESH_NS
+        {
+            return *known;
+        }
+        let found = connections.process(process.id).map(|found| Process { comm: Some(found.comm), cgroup: found.cgroup, ..process });
+        let process = found.unwrap_or(process);
+        if self.known.len() >= Self::MOST {
+            self.known.clear();
+        }
+        if self.seen.len() < Self::MOST {
+            self.seen.insert(process.id);
+        }
+        self.known.insert(process.id, (time_ns, process));
+        process
     }
 }
 
 impl Source for Ring {
     fn drain(&mut self, limit: usize, each: &mut dyn FnMut(&Segment<'_>)) -> Found {
         let mut undecodable = 0;
-        let records = self.records.drain(limit, |bytes| match decode(bytes, self.monotonic_to_unix_ns) {
-            Ok(segment) => each(&segment),
+        let Self { records, memory, processes, monotonic_to_unix_ns } = self;
+        let records = records.drain(limit, |bytes| match decode(bytes, *monotonic_to_unix_ns) {
+            Ok(mut segment) => {
+                if let Origin::Process(process) = segment.origin {
+                    segment.origin = Origin::Process(processes.at(segment.part.time_ns, process, memory));
+                }
+                each(&segment);
+            }
             Err(_) => undecodable += 1,
         });
         Found { records, undecodable }
@@ -33,30 +84,52 @@ impl Source for Ring {
 
     /// Body that stayed down and was not yet reported.
     fn finish(&mut self, each: &mut dyn FnMut(&Segment<'_>)) {
-        self.connections.each(|key, connection| {
-            let [low, high] = key.ends().map(|(address, port)| Endpoint { address: address.bytes(), port });
-            for (direction, [source, destination]) in connection.directions.iter().zip([[low, high], [high, low]]) {
-                let Some((sequence, covered, last_ns)) = direction.unreported() else { continue };
-                let part = Part {
-                    time_ns: last_ns.wrapping_add(self.monotonic_to_unix_ns),
-                    sequence,
-                    acknowledgement: 0,
-                    tcp_flags: 0,
-                    covered,
-                    captured: b"",
-                    proven: flag::BODY,
-                    handover: None,
-                };
-                each(&Segment { source, destination, origin: Origin::Interface(direction.interface), part });
-            }
-        });
+        let Self { memory, processes, monotonic_to_unix_ns, .. } = self;
+        let memory = &*memory;
+        let mut tell = |direction: &Direction, segment: Segment<'_>| {
+            let Some((sequence, covered, last_ns)) = direction.unreported() else { return };
+            let part = Part { time_ns: last_ns.wrapping_add(*monotonic_to_unix_ns), sequence, covered, ..segment.part };
+            each(&Segment { part, ..segment });
+        };
+        match memory {
+            Memory::Packets(connections) => connections.each(|key, connection| {
+                let [low, high] = key.ends().map(|(address, port)| Endpoint { address: address.bytes(), port });
+                for (direction, [source, destination]) in connection.directions.iter().zip([[low, high], [high, low]]) {
+                    let origin = Origin::Interface(direction.interface);
+                    tell(direction, Segment { source, destination, origin, identity: Identity::Ends, part: BODY });
+                }
+            }),
+            Memory::Tls(connections) => connections.each(|key, connection| {
+                let tls::Connection { streams, id, ends, from_start, .. } = connection;
+                let local = Endpoint { address: ends.local.bytes(), port: ends.local_port };
+                let remote = Endpoint { address: ends.remote.bytes(), port: ends.remote_port };
+                let process = Process { id: key.process, ..Process::default() };
+                let origin = Origin::Process(processes.at(0, process, memory));
+                for (direction, is_written) in streams.directions.iter().zip([true, false]) {
+                    let (source, destination) = if is_written { (local, remote) } else { (remote, local) };
+                    let identity = Identity::Tls(Tls { connection: *id, is_written, from_start: *from_start != 0 });
+                    tell(direction, Segment { source, destination, origin, identity, part: BODY });
+                }
+            }),
+        }
     }
 }
+
+/// Body of which nothing is told yet.
+const BODY: Part<'static> =
+    Part { time_ns: 0, sequence: 0, acknowledgement: 0, tcp_flags: 0, covered: 0, captured: b"", proven: flag::BODY, handover: None };
 
 /// One record as a segment; its bytes stay where they are.
 pub fn decode(bytes: &[u8], monotonic_to_unix_ns: u64) -> Result<Segment<'_>, DecodeError> {
     let (header, captured) = record::decode(bytes)?;
-    let origin = if header.probe == ProbeId::SslUprobe as u8 { Origin::Process(header.origin) } else { Origin::Interface(header.origin) };
+    let is_turned = header.flags & flag::OPPOSITE != 0;
+    let (origin, identity) = if header.probe == ProbeId::SslUprobe as u8 {
+        let is_written = (header.way == Way::Egress as u8) != is_turned;
+        let tls = Tls { connection: header.connection, is_written, from_start: header.from_start != 0 };
+        (Origin::Process(Process { id: header.origin, ..Process::default() }), Identity::Tls(tls))
+    } else {
+        (Origin::Interface(header.origin), Identity::Ends)
+    };
     let source = Endpoint { address: header.source, port: header.source_port };
     let destination = Endpoint { address: header.destination, port: header.destination_port };
     let part = Part {
@@ -69,11 +142,12 @@ pub fn decode(bytes: &[u8], monotonic_to_unix_ns: u64) -> Result<Segment<'_>, De
         proven: header.flags & !flag::OPPOSITE,
         handover: Handover::unpack(header.framing),
     };
-    Ok(if header.flags & flag::OPPOSITE == 0 {
-        Segment { source, destination, origin, part }
-    } else {
+    Ok(if is_turned {
         // Flags and acknowledgement are those of the segment that ended the connection.
-        Segment { source: destination, destination: source, origin, part: Part { tcp_flags: 0, acknowledgement: 0, ..part } }
+        let part = Part { tcp_flags: 0, acknowledgement: 0, ..part };
+        Segment { source: destination, destination: source, origin, identity, part }
+    } else {
+        Segment { source, destination, origin, identity, part }
     })
 }
 
@@ -120,6 +194,27 @@ mod tests {
         assert_eq!((segment.source.port, segment.destination.port), (1234, 80));
         let Part { sequence, acknowledgement, tcp_flags, covered, proven, .. } = segment.part;
         assert_eq!((sequence, acknowledgement, tcp_flags, covered, proven), (1000, 0, 0, 900, flag::BODY));
+    }
+
+    #[test]
+    fn knows_the_connections_of_processes() {
+        let header = RecordHeader {
+            probe: ProbeId::SslUprobe as u8,
+            way: Way::Egress as u8,
+            connection: 77,
+            origin: 4711,
+            from_start: 1,
+            payload_len: 900,
+            flags: flag::BODY,
+            ..RecordHeader::ZERO
+        };
+        let written = decode(header.as_bytes(), 0).expect("a record");
+        assert_eq!(written.identity, Identity::Tls(Tls { connection: 77, is_written: true, from_start: true }));
+        assert_eq!(written.origin, Origin::Process(Process { id: 4711, ..Process::default() }));
+        assert!(!written.source.is_known());
+        let turned = RecordHeader { flags: flag::BODY | flag::OPPOSITE, ..header };
+        let read = decode(turned.as_bytes(), 0).expect("a record");
+        assert_eq!(read.identity, Identity::Tls(Tls { connection: 77, is_written: false, from_start: true }));
     }
 
     #[test]

@@ -113,6 +113,18 @@ impl Reassembly {
         }
     }
 
+    /// Takes a part of a stream whose parts come in order: what is missing before it was lost on the way here.
+    pub fn push_next(&mut self, part: Part<'_>, deliver: &mut dyn FnMut(Piece<'_>)) {
+        let distance = self.next.map_or(0, |next| part.sequence.wrapping_sub(next) as i32);
+        if distance < 0 {
+            return self.pass_new(part, distance.unsigned_abs(), deliver);
+        }
+        if let Some(sequence) = self.next.filter(|_| distance > 0) {
+            deliver(Piece::Gap { sequence, missing: distance.unsigned_abs() });
+        }
+        self.pass(part, deliver);
+    }
+
     /// The receiver has all bytes before `acknowledgement`: those of them that are missing here were not captured, and will
     /// not come any more.
     pub fn acknowledged(&mut self, acknowledgement: u32, deliver: &mut dyn FnMut(Piece<'_>)) {
@@ -406,6 +418,20 @@ mod tests {
             stream.push(part(100, b"late"), |_| true, 0, &mut |piece| assert!(matches!(piece, Piece::Duplicate), "{piece:?}"));
             assert_eq!(stream.held_bytes(), 4);
         }
+    }
+
+    #[test]
+    fn tells_at_once_what_was_lost_of_a_stream_in_order() {
+        let mut stream = Reassembly::default();
+        let mut text = String::new();
+        for (sequence, bytes) in [(10, &b"GET"[..]), (13, b" /"), (20, b"x"), (21, b"y"), (21, b"yz")] {
+            stream.push_next(part(sequence, bytes), &mut |piece| match piece {
+                Piece::Part(part) => text.push_str(&String::from_utf8_lossy(part.captured)),
+                Piece::Gap { sequence, missing } => text.push_str(&format!("[{missing} at {sequence}]")),
+                Piece::Duplicate => panic!("no part came twice"),
+            });
+        }
+        assert_eq!(text, "GET /[5 at 15]xyz");
     }
 
     #[test]

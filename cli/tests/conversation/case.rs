@@ -92,12 +92,25 @@ impl Case {
     }
 }
 
+impl Case {
+    /// Whether the truth is told of what the processes at both ends write and read.
+    pub(crate) fn is_told_by_processes(&self) -> Result<(), String> {
+        show::case(self);
+        show::packets(&self.wire.packets);
+        for (process, what) in ["client", "server"].into_iter().enumerate() {
+            same(what, &self.truth(), &from_records(&submitted_by(process, &self.wire.packets)))?;
+        }
+        Ok(())
+    }
+}
+
 /// Whether the truth is told of a short conversation that these bytes choose.
 pub(crate) fn is_truth_told(choices: &[u8]) -> Result<(), String> {
     let random = &mut Random::of_bytes(choices);
     if random.percent(40) {
         let case = Case::small(random.percent(20), random);
-        case.is_told_of(&case.wire.packets)
+        case.is_told_of(&case.wire.packets)?;
+        case.is_told_by_processes()
     } else {
         let case = Case::small(false, random);
         case.is_told_of(&case.disordered(random))
@@ -113,6 +126,18 @@ pub(crate) fn submitted(packets: &[Packet], loops: Loops) -> (Kernel, Vec<Vec<u8
     let records = kernel.take_records();
     show::records(&records);
     (kernel, records)
+}
+
+/// What the kernel submits of what the process at one end writes and reads.
+fn submitted_by(process: usize, packets: &[Packet]) -> Vec<Vec<u8>> {
+    let mut kernel = Kernel::new(Loops::LONG);
+    for packet in packets {
+        kernel.call(packet, process);
+    }
+    kernel.free(process, packets.last().map_or(0, |packet| packet.time_ns));
+    let records = kernel.take_records();
+    show::records(&records);
+    records
 }
 
 pub(crate) fn same(what: &str, expected: &[Row], found: &[Row]) -> Result<(), String> {

@@ -39,6 +39,11 @@ fn tells_exactly_what_was_said_however_it_is_cut() {
 }
 
 #[test]
+fn tells_exactly_what_a_process_wrote_and_read() {
+    check("tls", 400, |random| Case::new(random).is_told_by_processes());
+}
+
+#[test]
 fn keeps_plain_bodies_down() {
     check("bodies", 200, |random| {
         let case = Case::of(Cutting::WholeHeads, false, true, random);

@@ -1,13 +1,14 @@
-//! The kernel's walk over segments, on the host: what `probes/src/kernel/tap.rs` and `sock_http.rs` do, from bytes.
+//! The kernel's walk over segments, on the host: what `probes/src/kernel/tap.rs` and `sock_http.rs` do, and `ssl_uprobe`, from bytes.
 
 use std::collections::HashMap;
 
 use ehl_probes_common::chunked;
-use ehl_probes_common::connection::{Connection, Key};
+use ehl_probes_common::connection::{Connection, Key, phase};
 use ehl_probes_common::counter::{COUNTERS, Counter};
 use ehl_probes_common::head::{self, Cursor, MAX_STEPS, Scan, progress};
 use ehl_probes_common::packet::{Address, Tcp};
-use ehl_probes_common::record::{ProbeId, RecordHeader, tcp_flag};
+use ehl_probes_common::record::{ProbeId, RecordHeader, Way, tcp_flag};
+use ehl_probes_common::tls;
 use ehl_probes_common::walk::{self, Segment, Span, Walk};
 use ehl_probes_common::window::{WINDOW, Window};
 
@@ -35,10 +36,24 @@ pub(crate) const PORTS: [u16; 2] = [40_000, 80];
 pub(crate) struct Kernel {
     loops: Loops,
     connections: HashMap<Key, Connection>,
+    tls: Tls,
     counters: [u64; COUNTERS as usize],
     /// Keeps the bytes of earlier segments, as a CPU's does.
     window: Window,
     records: Vec<Vec<u8>>,
+}
+
+/// What the program of TLS knows of a connection.
+struct Tls {
+    streams: Connection,
+    totals: [u32; 2],
+    from_start: bool,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { streams: Connection::NEW, totals: [0; 2], from_start: false }
+    }
 }
 
 /// The address of an end.
@@ -48,7 +63,14 @@ pub(crate) fn address(end: usize) -> Address {
 
 impl Kernel {
     pub(crate) fn new(loops: Loops) -> Self {
-        Self { loops, connections: HashMap::new(), counters: [0; COUNTERS as usize], window: Window::ZERO, records: Vec::new() }
+        Self {
+            loops,
+            connections: HashMap::new(),
+            tls: Tls::default(),
+            counters: [0; COUNTERS as usize],
+            window: Window::ZERO,
+            records: Vec::new(),
+        }
     }
 
     /// What the program does for a packet.
@@ -71,7 +93,7 @@ impl Kernel {
         if len == 0 && opens_or_closes & tcp_flag::SYN == 0 && !self.connections.contains_key(&key) {
             return;
         }
-        let connection = self.connections.entry(key).or_insert(Connection::NEW);
+        let mut connection = self.connections.remove(&key).unwrap_or(Connection::NEW);
         let header = RecordHeader {
             source: tcp.source.bytes(),
             destination: tcp.destination.bytes(),
@@ -85,9 +107,14 @@ impl Kernel {
         };
         let segment =
             Segment { time_ns: packet.time_ns, sequence: packet.sequence, len, interface: packet.interface, tcp_flags: packet.flags };
+        self.walk(header, segment, direction, &packet.payload, &mut connection);
+        self.connections.insert(key, connection);
+    }
+
+    fn walk(&mut self, header: RecordHeader, segment: Segment, direction: u32, payload: &[u8], connection: &mut Connection) {
         let mut walk = Walk::new(segment, direction);
         let mut job = Job {
-            payload: &packet.payload,
+            payload,
             loops: self.loops,
             header,
             window: &mut self.window,
@@ -105,6 +132,54 @@ impl Kernel {
             }
         }
         walk::finish(&mut walk, connection, &mut job);
+    }
+
+    /// What the program of TLS does when the process at one end has written or read the packet's payload.
+    pub(crate) fn call(&mut self, packet: &Packet, process: usize) {
+        self.stream(packet, process, false);
+    }
+
+    /// What it does when the connection is freed.
+    pub(crate) fn free(&mut self, process: usize, time_ns: u64) {
+        for from in [process, 1 - process] {
+            let nothing = Packet { time_ns, from, interface: 0, sequence: 0, acknowledgement: 0, flags: 0, payload: Vec::new(), offset: 0 };
+            self.stream(&nothing, process, true);
+        }
+    }
+
+    fn stream(&mut self, packet: &Packet, process: usize, ends: bool) {
+        let Tls { mut streams, mut totals, from_start } = std::mem::take(&mut self.tls);
+        let (len, is_written) = (packet.payload.len() as u32, packet.from == process);
+        let direction = if is_written { tls::WRITTEN } else { tls::READ };
+        if packet.flags & tcp_flag::SYN != 0 {
+            streams.directions.iter_mut().for_each(|direction| direction.restart(0, phase::BOUNDARY, 0, 0));
+        }
+        let from_start = from_start || packet.flags & tcp_flag::SYN != 0;
+        // The first call may not know yet through which socket it goes.
+        let is_addressed = from_start && totals != [0; 2];
+        let end = |end: usize| if is_addressed || !from_start { (address(end).bytes(), PORTS[end]) } else { ([0; 16], 0) };
+        let ((source, source_port), (destination, destination_port)) = (end(packet.from), end(1 - packet.from));
+        let header = RecordHeader {
+            source,
+            source_port,
+            destination,
+            destination_port,
+            connection: 77,
+            acknowledgement: totals[1 - direction as usize],
+            origin: 4711,
+            probe: ProbeId::SslUprobe as u8,
+            way: if is_written { Way::Egress } else { Way::Ingress } as u8,
+            tcp_flags: if ends { tcp_flag::FIN | tcp_flag::ACK } else { tcp_flag::ACK },
+            from_start: u8::from(from_start),
+            ..RecordHeader::ZERO
+        };
+        if len > 0 || ends {
+            let sequence = totals[direction as usize];
+            let segment = Segment { time_ns: packet.time_ns, sequence, len, interface: 0, tcp_flags: header.tcp_flags };
+            self.walk(header, segment, direction, &packet.payload, &mut streams);
+            totals[direction as usize] += len;
+        }
+        self.tls = Tls { streams, totals, from_start };
     }
 
     /// What the program submitted, oldest first.

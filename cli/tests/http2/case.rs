@@ -128,6 +128,24 @@ impl Case {
         Ok(())
     }
 
+    /// Whether the truth is told of what the processes at both ends write and read.
+    pub(crate) fn is_told_by_processes(&self) -> Result<(), String> {
+        show::case(self);
+        show::packets(&self.wire.packets);
+        if self.conversation.closed.is_some() || self.conversation.proxied.is_some() {
+            // A process does not see that the other end has no more to say, and a PROXY header comes before TLS.
+            return Ok(());
+        }
+        for process in [CLIENT, SERVER] {
+            let Told { rows, undecodable, .. } = from_records(&submitted_by(process, &self.wire.packets));
+            same(&format!("end {process}"), &self.conversation.rows(), &rows)?;
+            if undecodable > 0 {
+                return Err(format!("end {process}: {undecodable} were undecodable"));
+            }
+        }
+        Ok(())
+    }
+
     fn tell(&self, packets: &[Packet]) -> Result<Vec<Told>, String> {
         show::case(self);
         show::packets(packets);
@@ -165,7 +183,9 @@ pub(crate) fn ways(packets: &[Packet]) -> [(&'static str, Told); 2] {
 pub(crate) fn is_truth_told(choices: &[u8]) -> Result<(), String> {
     let random = &mut Random::of_bytes(choices);
     if random.percent(40) {
-        Case::small(random.percent(20), random).is_told_in_time()
+        let case = Case::small(random.percent(20), random);
+        case.is_told_in_time()?;
+        case.is_told_by_processes()
     } else {
         let case = Case::small(false, random);
         case.is_told_of(&case.disordered(random))
@@ -177,6 +197,20 @@ pub(crate) fn submitted(packets: &[Packet]) -> Vec<Vec<u8>> {
     let mut kernel = Kernel::new(Loops::LONG);
     for packet in packets {
         kernel.packet(packet);
+    }
+    let records = kernel.take_records();
+    show::records(&records);
+    records
+}
+
+/// What the kernel submits of what the process at one end writes and reads, until the connection is over.
+pub(crate) fn submitted_by(process: usize, packets: &[Packet]) -> Vec<Vec<u8>> {
+    let mut kernel = Kernel::new(Loops::LONG);
+    for packet in packets {
+        kernel.call(packet, process);
+    }
+    if let Some(last) = packets.iter().rfind(|packet| packet.flags & (tcp_flag::FIN | tcp_flag::RST) != 0) {
+        kernel.free(process, last.time_ns);
     }
     let records = kernel.take_records();
     show::records(&records);

@@ -1,7 +1,7 @@
 //! Peers that want much to be kept: what is kept is bounded.
 
 use ehl::http::tracker::Tracker;
-use ehl::stream::{Endpoint, Origin, Part, Segment};
+use ehl::stream::{Endpoint, Identity, Origin, Part, Segment};
 use ehl_probes_common::frame::{PREFACE, frame_flag, kind};
 
 use crate::frame::{frame, settings};
@@ -41,7 +41,7 @@ impl Hostile {
             proven: 0,
             handover: None,
         };
-        let segment = Segment { source: end(from), destination: end(1 - from), origin: Origin::Unknown, part };
+        let segment = Segment { source: end(from), destination: end(1 - from), origin: Origin::Unknown, identity: Identity::Ends, part };
         self.tracker.segment(&segment, &mut |_| {});
         *sequence = sequence.wrapping_add(bytes.len() as u32);
         self.most = self.most.max(kept() - self.before);

@@ -38,7 +38,7 @@ mod tap;
 #[path = "../conversation/wire.rs"]
 mod wire;
 
-use case::{Case, is_truth_told, submitted, ways};
+use case::{Case, is_truth_told, submitted, submitted_by, ways};
 use check::check;
 use random::Random;
 use rows::from_records;
@@ -47,6 +47,27 @@ use wire::Packet;
 #[test]
 fn tells_exactly_what_was_said_however_it_is_cut() {
     check("in order", 400, |random| Case::new(random).is_told_in_time());
+}
+
+#[test]
+fn tells_exactly_what_a_process_wrote_and_read() {
+    check("tls", 400, |random| Case::new(random).is_told_by_processes());
+}
+
+#[test]
+fn a_process_may_be_joined_at_any_call() {
+    check("tls joined", 400, |random| {
+        let case = Case::partly(random);
+        let packets = &case.wire.packets[random.within(0..case.wire.packets.len())..];
+        show::case(&case);
+        show::packets(packets);
+        for process in [0, 1] {
+            let rows = from_records(&submitted_by(process, packets)).rows;
+            case.is_plausible("process", &rows)?;
+            case.is_found_again("process", [packets; 2], &rows)?;
+        }
+        Ok(())
+    });
 }
 
 #[test]

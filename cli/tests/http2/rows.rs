@@ -10,7 +10,7 @@ use ehl::http::redact::{Mode, Redactor};
 use ehl::http::tracker::Tracker;
 use ehl::source::capture_file::split;
 use ehl::source::ring;
-use ehl::stream::{Endpoint, Origin, Part, Segment};
+use ehl::stream::{Endpoint, Identity, Origin, Part, Segment};
 
 use crate::generate::CLIENT;
 use crate::tap::{PORTS, address};
@@ -161,7 +161,13 @@ pub(crate) fn feed_packet(tracker: &mut Tracker, packet: &Packet, each: &mut dyn
         handover: None,
     };
     split(part, &mut |part| {
-        let segment = Segment { source: ends[packet.from], destination: ends[1 - packet.from], origin: Origin::Unknown, part };
+        let segment = Segment {
+            source: ends[packet.from],
+            destination: ends[1 - packet.from],
+            origin: Origin::Unknown,
+            identity: Identity::Ends,
+            part,
+        };
         tracker.segment(&segment, each);
     });
 }

@@ -7,7 +7,9 @@ use crate::args::HeaderName;
 use crate::http::exchange::Exchange;
 use crate::http::head::Head;
 use crate::render::{Cell, Column, ColumnError, Schema};
-use crate::stream::Origin;
+use crate::stream::{Endpoint, Origin, Process};
+
+use super::containers::Containers;
 
 /// Name, width and alignment of a fixed column, and whether it is shown by default.
 struct Fixed(&'static str, u16, Side, bool);
@@ -18,7 +20,7 @@ enum Side {
     Right,
 }
 
-const FIXED: [Fixed; 30] = [
+const FIXED: [Fixed; 31] = [
     Fixed("time", 27, Side::Left, true),
     Fixed("probe", 10, Side::Left, true),
     Fixed("pid", 7, Side::Right, true),
@@ -49,6 +51,7 @@ const FIXED: [Fixed; 30] = [
     Fixed("grpc_status", 11, Side::Right, false),
     Fixed("grpc_service", 24, Side::Left, false),
     Fixed("grpc_method", 16, Side::Left, false),
+    Fixed("container_id", 64, Side::Left, false),
 ];
 
 /// What matters most on a terminal that is too narrow for all default columns.
@@ -76,12 +79,13 @@ pub(in crate::command) struct Columns {
     headers: Vec<String>,
     probe: Option<&'static str>,
     interfaces: HashMap<u32, String>,
+    containers: Containers,
 }
 
 impl Columns {
     /// The fixed columns and one for each header element, of what `probe` sees.
     pub(in crate::command) fn new(headers: &[HeaderName], probe: Option<&'static str>) -> Self {
-        Self { headers: headers.iter().map(header_column).collect(), probe, interfaces: HashMap::new() }
+        Self { headers: headers.iter().map(header_column).collect(), probe, interfaces: HashMap::new(), containers: Containers::default() }
     }
 
     /// All columns, the fixed ones first.
@@ -139,20 +143,21 @@ impl Columns {
         let version = exchange.api_version();
         let grpc = exchange.grpc_call();
         let flag_names = if flags.is_empty() { Vec::new() } else { flags.names() };
-        let pid = match origin {
-            Origin::Process(pid) => Cell::Number(u64::from(*pid)),
-            _ => Cell::Null,
+        let process = match origin {
+            Origin::Process(process) => Some(process),
+            Origin::Interface(_) | Origin::Unknown => None,
         };
+        let container = process.and_then(|process| self.containers.of(process));
         let mut cells = Vec::with_capacity(FIXED.len() + self.headers.len());
         cells.extend_from_slice(&[
             Cell::Time(exchange.time_ns()),
             text(self.probe.map(str::as_bytes)),
-            pid,
-            Cell::Null,
-            Cell::Address(client.ip()),
-            Cell::Number(u64::from(client.port)),
-            Cell::Address(server.ip()),
-            Cell::Number(u64::from(server.port)),
+            number(process.map(|process| u64::from(process.id))),
+            text(process.and_then(Process::name)),
+            address(client),
+            port(client),
+            address(server),
+            port(server),
             http_version(request.or(response)),
             text(request.and_then(Head::method)),
             text(request.and_then(Head::host)),
@@ -175,6 +180,7 @@ impl Columns {
             number(response.and_then(Head::grpc_status).map(u64::from)),
             text(grpc.map(|(service, _)| service)),
             text(grpc.map(|(_, method)| method)),
+            text(container.as_ref().map(|container| container.as_str().as_bytes())),
         ]);
         for column in 0..self.headers.len() {
             let value = request.and_then(|head| head.column(column)).or_else(|| response.and_then(|head| head.column(column)));
@@ -213,6 +219,14 @@ fn http_version(head: Option<&Head>) -> Cell<'static> {
 
 fn text(text: Option<&[u8]>) -> Cell<'_> {
     text.map_or(Cell::Null, Cell::Text)
+}
+
+fn address(end: &Endpoint) -> Cell<'static> {
+    if end.is_known() { Cell::Address(end.ip()) } else { Cell::Null }
+}
+
+fn port(end: &Endpoint) -> Cell<'static> {
+    if end.is_known() { Cell::Number(u64::from(end.port)) } else { Cell::Null }
 }
 
 fn number(number: Option<u64>) -> Cell<'static> {

@@ -1,6 +1,7 @@
 //! `ehl capture`: one row per exchange.
 
 mod columns;
+mod containers;
 
 use std::io;
 
@@ -8,7 +9,7 @@ pub(super) use self::columns::Columns;
 use super::job::{Job, Session};
 use super::printing::{self, commit, usage};
 use super::{Outcome, Usage, plan};
-use crate::args;
+use crate::args::{self, ProbeName};
 use crate::http::exchange::Exchange;
 use crate::http::head::{Direction, Wanted};
 use crate::pipeline::Report;
@@ -16,12 +17,12 @@ use crate::progress::Notes;
 use crate::render::{Options, Renderer, Run, Schema, Summary};
 
 /// Captures as asked for.
-pub(super) fn run(args: &args::ExchangeCapture) -> anyhow::Result<Outcome> {
+pub(super) fn run(probe: ProbeName, args: &args::ExchangeCapture) -> anyhow::Result<Outcome> {
     let notes = Notes { quiet: args.output.quiet };
     if let Some(twice) = args.headers.iter().enumerate().find(|(at, header)| args.headers[..*at].contains(header)) {
         return Err(Usage(format!("--header {} was given twice; name each header element once", twice.1)).into());
     }
-    let job = Job::new(&args.watch, &args.selection, &args.output, wanted(&args.headers))?;
+    let job = Job::new(probe, &args.watch, &args.selection, &args.output, wanted(&args.headers))?;
     let columns = Columns::new(&args.headers, job.probe());
     let schema = columns.schema();
     let selected = printed(&columns, &schema, &args.output)?;

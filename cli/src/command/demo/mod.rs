@@ -18,14 +18,14 @@ use std::time::Duration;
 use self::api::Api;
 use self::clients::{Clients, Sent};
 use super::capture::{Capture, Columns};
-use super::live::{Live, PROBE};
+use super::hook::{Hook, Packets};
+use super::live::Live;
 use super::printing::commit;
 use super::{Outcome, plan};
 use crate::args;
 use crate::http::head::Wanted;
 use crate::http::selection::Selection;
 use crate::http::tracker::Tracker;
-use crate::probe::sock_http::Settings;
 use crate::progress::Notes;
 use crate::render::{self, Format, Options, Output};
 
@@ -43,18 +43,8 @@ pub(super) fn run(args: &args::Demo) -> anyhow::Result<Outcome> {
         Some(port) => Api::start_on(port)?,
         None => Api::start()?,
     };
-    let watch = plan::Watch {
-        settings: Settings {
-            interfaces: Vec::new(),
-            ports: vec![api.port()..=api.port()],
-            networks: Vec::new(),
-            ring_bytes: 1 << 20,
-            measure: false,
-        },
-        run_time: args.run_time.0,
-        count: None,
-    };
-    let columns = Columns::new(&[], Some(PROBE));
+    let hook = Hook::SockHttp(Packets::of_port(api.port()));
+    let columns = Columns::new(&[], Some(hook.name()));
     let schema = columns.schema();
     let format = plan::format(args.format);
     let typed: Vec<_> = if format == Format::Table { TABLE_COLUMNS.map(str::to_owned).to_vec() } else { Vec::new() };
@@ -65,12 +55,14 @@ pub(super) fn run(args: &args::Demo) -> anyhow::Result<Outcome> {
     notes.note(format_args!(
         "an API on port {} of the loopback interface, and its clients, for {}",
         api.port(),
-        humantime::format_duration(watch.run_time)
+        humantime::format_duration(args.run_time.0)
     ));
     let clients: RefCell<Option<Clients>> = RefCell::new(None);
     let mut sent: Option<Sent> = None;
     let live = Live {
-        watch: &watch,
+        hook,
+        run_time: args.run_time.0,
+        count: None,
         selection: Selection::default(),
         tracker: Tracker::new(Wanted::default(), plan::redactor(args::Redact::Mask)),
         notes,

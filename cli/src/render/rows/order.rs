@@ -22,10 +22,11 @@ impl<'a> Key<'a> {
         let cell = match cell {
             None => return Key::Absent,
             Some(Kept::Values(values)) => return Key::first(&values),
+            Some(Kept::Texts(_)) => return Key::Absent,
             Some(Kept::Cell(cell)) => cell,
         };
         match cell {
-            Cell::Null | Cell::Flags([]) => Key::Absent,
+            Cell::Null | Cell::Flags([]) | Cell::Texts(_) => Key::Absent,
             Cell::Text(text) => Key::Text(text),
             Cell::Number(number) | Cell::Millis(number) => Key::Down(number),
             Cell::Bool(yes) => Key::Down(yes.into()),

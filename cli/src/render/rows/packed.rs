@@ -18,6 +18,7 @@ const FLAGS: u8 = 9;
 const VALUES: u8 = 10;
 const NO: u8 = 11;
 const YES: u8 = 12;
+const TEXTS: u8 = 13;
 
 /// Appends a cell: a byte for its kind, then as few bytes as it takes.
 pub(super) fn push_cell(out: &mut Vec<u8>, known: &mut Flags, cell: Cell<'_>) {
@@ -40,6 +41,10 @@ pub(super) fn push_cell(out: &mut Vec<u8>, known: &mut Flags, cell: Cell<'_>) {
         Cell::Address(IpAddr::V6(address)) => {
             out.push(IPV6);
             out.extend_from_slice(&address.octets());
+        }
+        Cell::Texts(texts) => {
+            push_tagged(out, TEXTS, texts.len() as u64);
+            texts.iter().for_each(|text| push_bytes(out, text.as_bytes()));
         }
         Cell::Flags(list) => push_tagged(out, FLAGS, known.place(list)),
         Cell::Values(values) => {
@@ -96,10 +101,11 @@ impl Flags {
     }
 }
 
-/// A cell read back: top values have to be put together, anything else is there as it is.
+/// A cell read back: top values and lists of texts have to be put together, anything else is there as it is.
 pub(super) enum Kept<'a> {
     Cell(Cell<'a>),
     Values(Vec<TopValue<'a>>),
+    Texts(Vec<String>),
 }
 
 impl Kept<'_> {
@@ -107,6 +113,7 @@ impl Kept<'_> {
         match self {
             Kept::Cell(cell) => *cell,
             Kept::Values(values) => Cell::Values(values),
+            Kept::Texts(texts) => Cell::Texts(texts),
         }
     }
 }
@@ -154,6 +161,11 @@ impl<'a> Reader<'a> {
         self.take(len)
     }
 
+    fn texts(&mut self) -> Vec<String> {
+        let count = self.place();
+        (0..count).map(|_| String::from_utf8_lossy(self.text()).into_owned()).collect()
+    }
+
     fn values(&mut self) -> Vec<TopValue<'a>> {
         let count = self.place();
         (0..count).map(|_| TopValue { value: self.text(), count: self.varint(), share: f64::from_le_bytes(self.array()) }).collect()
@@ -183,6 +195,7 @@ impl<'a> Iterator for Reader<'a> {
                 Cell::Flags(&self.flags.lists[place])
             }
             VALUES => return Some(Kept::Values(self.values())),
+            TEXTS => return Some(Kept::Texts(self.texts())),
             other => unreachable!("no cell is written with the tag {other}"),
         }))
     }

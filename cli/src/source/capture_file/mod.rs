@@ -16,14 +16,13 @@ mod pcapng;
 mod segments;
 #[cfg(test)]
 pub(crate) mod testing;
-mod watched;
 
 use std::io::Read;
 
+pub use crate::stream::watched::Watched;
 pub use error::{Damage, Place, ReadError, Record};
 pub use packets::{Packet, Packets};
 pub use segments::{Counters, Segments, split};
-pub use watched::Watched;
 
 use super::{Found, Source};
 use crate::stream::Segment;

@@ -5,9 +5,10 @@ use ehl_probes_common::record::tcp_flag;
 
 use super::fragments::Fragments;
 use super::ip::{self, Datagram};
-use super::watched::{Filter, Watched};
+
 use super::{Packet, link};
-use crate::stream::{Endpoint, Origin, Part, Segment};
+use crate::stream::watched::{Filter, Watched};
+use crate::stream::{Endpoint, Identity, Origin, Part, Segment};
 
 /// Makes segments of packets.
 pub struct Segments {
@@ -106,7 +107,9 @@ impl Decode<'_> {
             return;
         }
         let tells = tcp.payload_len > 0 || tcp.flags & (tcp_flag::SYN | tcp_flag::FIN | tcp_flag::RST) != 0;
-        if !tells || !self.filter.watches(&tcp) {
+        let source = Endpoint { address: tcp.source.bytes(), port: tcp.source_port };
+        let destination = Endpoint { address: tcp.destination.bytes(), port: tcp.destination_port };
+        if !tells || !self.filter.watches([source, destination]) {
             return;
         }
         self.counters.segments += u64::from(tcp.payload_len > 0);
@@ -122,12 +125,7 @@ impl Decode<'_> {
         };
         // An interface's index, where the packet names one, is that of another host.
         let mut pass = |part| {
-            each(&Segment {
-                source: Endpoint { address: tcp.source.bytes(), port: tcp.source_port },
-                destination: Endpoint { address: tcp.destination.bytes(), port: tcp.destination_port },
-                origin: Origin::Unknown,
-                part,
-            });
+            each(&Segment { source, destination, origin: Origin::Unknown, identity: Identity::Ends, part });
         };
         split(part, &mut pass);
     }

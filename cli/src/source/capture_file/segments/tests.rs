@@ -16,7 +16,7 @@ const ACK: u8 = tcp_flag::ACK;
 type Seen = (u16, u16, u32, u8, u32, Vec<u8>);
 
 fn seen(segment: &Segment<'_>) -> Seen {
-    let Segment { source, destination, origin, part } = segment;
+    let Segment { source, destination, origin, identity: _, part } = segment;
     assert_eq!((*origin, part.proven, part.handover, part.time_ns), (Origin::Unknown, 0, None, 5));
     (source.port, destination.port, part.sequence, part.tcp_flags, part.covered, part.captured.to_vec())
 }

@@ -1,9 +1,9 @@
-//! Which segments are watched: by port and network of either end, as the kernel's filter does.
+//! Which connections are watched: by port and network of either end, as the kernel's filter does.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use ehl_probes_common::packet::{Address, Tcp};
+use super::Endpoint;
 
 /// What is watched.
 #[derive(Clone, Debug, Default)]
@@ -15,35 +15,36 @@ pub struct Watched {
 }
 
 /// What is watched, in a form that is quick to ask.
-#[derive(Debug)]
-pub(super) struct Filter {
+#[derive(Clone, Debug)]
+pub struct Filter {
     /// One bit for each port.
     ports: Option<Box<[u64; 1024]>>,
     networks: Vec<Network>,
 }
 
 /// Addresses as numbers, IPv4 ones as `::ffff:a.b.c.d`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Network {
     address: u128,
     mask: u128,
 }
 
 impl Filter {
-    pub(super) fn new(watched: &Watched) -> Self {
+    /// Of what is watched.
+    pub fn new(watched: &Watched) -> Self {
         let ports = (!watched.ports.is_empty()).then(|| bits(&watched.ports));
         let networks = watched.networks.iter().map(|(address, prefix)| Network::new(*address, *prefix)).collect();
         Self { ports, networks }
     }
 
-    /// Whether a segment is watched: by one of its ports, and by one of its addresses.
-    pub(super) fn watches(&self, tcp: &Tcp) -> bool {
-        let by_port = self.ports.as_ref().is_none_or(|bits| has(bits, tcp.source_port) || has(bits, tcp.destination_port));
-        by_port && (self.networks.is_empty() || self.is_within(tcp.source) || self.is_within(tcp.destination))
+    /// Whether what is between these ends is watched: by one of the ports, and by one of the addresses.
+    pub fn watches(&self, ends: [Endpoint; 2]) -> bool {
+        let by_port = self.ports.as_ref().is_none_or(|bits| ends.iter().any(|end| has(bits, end.port)));
+        by_port && (self.networks.is_empty() || ends.iter().any(|end| self.is_within(end)))
     }
 
-    fn is_within(&self, address: Address) -> bool {
-        let address = u128::from_be_bytes(address.bytes());
+    fn is_within(&self, end: &Endpoint) -> bool {
+        let address = u128::from_be_bytes(end.address);
         self.networks.iter().any(|network| address & network.mask == network.address)
     }
 }
@@ -76,17 +77,17 @@ fn has(bits: &[u64; 1024], port: u16) -> bool {
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> Address {
-        Address::v6(match text.parse().expect("an address") {
+    fn end((address, port): (&str, u16)) -> Endpoint {
+        let address = match address.parse().expect("an address") {
             IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
             IpAddr::V6(v6) => v6.octets(),
-        })
+        };
+        Endpoint { address, port }
     }
 
-    fn watches(ports: &[RangeInclusive<u16>], networks: &[(&str, u8)], (source, source_port): (&str, u16), to: (&str, u16)) -> bool {
+    fn watches(ports: &[RangeInclusive<u16>], networks: &[(&str, u8)], from: (&str, u16), to: (&str, u16)) -> bool {
         let networks = networks.iter().map(|(address, prefix)| (address.parse().expect("an address"), *prefix)).collect();
-        let tcp = Tcp { source: address(source), source_port, destination: address(to.0), destination_port: to.1, ..Tcp::default() };
-        Filter::new(&Watched { ports: ports.to_vec(), networks }).watches(&tcp)
+        Filter::new(&Watched { ports: ports.to_vec(), networks }).watches([end(from), end(to)])
     }
 
     const CLIENT: (&str, u16) = ("10.0.0.1", 50_000);

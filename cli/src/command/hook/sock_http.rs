@@ -1,0 +1,107 @@
+//! `sock-http`: which interfaces, ports and networks, and what there is to say of them.
+
+use ehl_probes_common::counter::Counter;
+
+use crate::args;
+use crate::command::{Usage, plan};
+use crate::probe::sock_http::{Settings, attach};
+use crate::probe::{Attached, Counts, Error};
+use crate::progress::Notes;
+use crate::render::NotHttp;
+
+pub(super) const NAME: &str = "sock-http";
+
+/// The map's size.
+const MAX_NETWORKS: usize = 256;
+
+/// What is watched.
+pub(in crate::command) struct Packets {
+    settings: Settings,
+}
+
+impl Packets {
+    pub(super) fn new(args: &args::Watch) -> Result<Self, Usage> {
+        if !args.pids.is_empty() || !args.comms.is_empty() || !args.libs.is_empty() {
+            return Err(Usage("sock-http sees packets, not processes; --pid, --comm and --lib are for ssl-uprobe".to_owned()));
+        }
+        let mut interfaces = args.interfaces.iter().map(|name| interface(name)).collect::<Result<Vec<_>, _>>()?;
+        interfaces.sort_by_key(|(_, index)| *index);
+        interfaces.dedup();
+        let (ports, networks) = (plan::ports(args), plan::networks(args));
+        if networks.len() > MAX_NETWORKS {
+            return Err(Usage(format!("--net was given {} times; at most {MAX_NETWORKS} networks are watched", networks.len())));
+        }
+        Ok(Self { settings: Settings { interfaces, ports, networks, ring_bytes: args.ring_size.0, measure: args.probe_cost } })
+    }
+
+    /// A port of every interface.
+    pub(in crate::command) fn of_port(port: u16) -> Self {
+        let (interfaces, networks) = (Vec::new(), Vec::new());
+        Self { settings: Settings { interfaces, ports: vec![port..=port], networks, ring_bytes: 1 << 20, measure: false } }
+    }
+
+    pub(super) fn attach(&self) -> Result<Attached, Error> {
+        attach(&self.settings)
+    }
+
+    /// What is watched, in words: one piece for the interfaces, one for each filter.
+    pub(super) fn describe(&self) -> Vec<String> {
+        let Settings { interfaces, ports, networks, .. } = &self.settings;
+        let interfaces = match &interfaces[..] {
+            [] => "all interfaces".to_owned(),
+            named => format!("interface {}", plan::join(named.iter().map(|(name, _)| name.clone()))),
+        };
+        [vec![interfaces], plan::ends(ports, networks)].concat()
+    }
+
+    /// What a person wants to know at the end.
+    pub(super) fn tell(&self, notes: Notes) {
+        for (name, _) in self.settings.interfaces.iter().filter(|(name, index)| interface_index(name) != *index) {
+            notes.warn(format_args!("the interface {name} disappeared or was renamed during the run: what it carried since is missing"));
+        }
+    }
+
+    /// Empty output must not look like no traffic.
+    pub(super) fn tell_nothing(&self, notes: Notes, not_http: &NotHttp, counts: &Counts) {
+        let (attached, segments) = (self.describe().join("; "), counts.of(Counter::Segments));
+        notes.note(format_args!("no HTTP exchange was seen; {NAME} watched {attached}, and saw {segments} TCP segments with payload"));
+        let NotHttp { tls, proxy, other } = *not_http;
+        if tls > 0 {
+            notes.note(format_args!("{tls} segments were TLS: {NAME} cannot look inside; `--probe ssl-uprobe` does"));
+        }
+        if proxy > 0 {
+            notes.note(format_args!("{proxy} segments started with a PROXY protocol header"));
+        }
+        if other > 0 {
+            notes.note(format_args!("{other} segments were other than HTTP, TLS or PROXY"));
+        }
+        if segments == 0 {
+            notes
+                .note("is there traffic, on these ports and in this network namespace? ehl sees no other namespaces, Unix sockets or QUIC");
+        }
+    }
+}
+
+/// 0 when there is none.
+fn interface_index(name: &str) -> u32 {
+    std::ffi::CString::new(name).ok().map_or(0, |name| {
+        // SAFETY: the name is a C string.
+        unsafe { libc::if_nametoindex(name.as_ptr()) }
+    })
+}
+
+fn interface(name: &str) -> Result<(String, u32), Usage> {
+    let index = interface_index(name);
+    if index == 0 {
+        let known = interfaces();
+        return Err(Usage(format!("no interface `{name}` in this network namespace; there are {}", known.join(", "))));
+    }
+    Ok((name.to_owned(), index))
+}
+
+fn interfaces() -> Vec<String> {
+    let mut names: Vec<_> =
+        std::fs::read_dir("/sys/class/net").into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}

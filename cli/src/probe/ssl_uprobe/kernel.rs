@@ -1,0 +1,45 @@
+//! What the running kernel has, and where it keeps it.
+
+use std::fs;
+
+use aya::programs::ProgramType;
+use aya::sys::{BpfHelper, is_helper_supported};
+
+use crate::probe::btf::{Btf, VMLINUX};
+
+/// The programs' name for an offset, and the field.
+const FIELDS: [(&str, &str, &str); 10] = [
+    ("SOCK_FAMILY", "sock_common", "skc_family"),
+    ("SOCK_LOCAL_V4", "sock_common", "skc_rcv_saddr"),
+    ("SOCK_REMOTE_V4", "sock_common", "skc_daddr"),
+    ("SOCK_LOCAL_V6", "sock_common", "skc_v6_rcv_saddr"),
+    ("SOCK_REMOTE_V6", "sock_common", "skc_v6_daddr"),
+    ("SOCK_LOCAL_PORT", "inet_sock", "inet_sport"),
+    ("SOCK_REMOTE_PORT", "sock_common", "skc_dport"),
+    ("TASK_PROCESS", "task_struct", "tgid"),
+    ("TASK_LEADER", "task_struct", "group_leader"),
+    ("TASK_COMM", "task_struct", "comm"),
+];
+
+/// Offsets of the fields that the programs read, by their name for them. `struct inet_sock` begins with its `sock`, and that
+/// with its `sock_common`. A field that
+/// is not found stays unknown to them.
+pub(super) fn offsets() -> Vec<(&'static str, u32)> {
+    let data = fs::read(VMLINUX).unwrap_or_default();
+    let Some(btf) = Btf::parse(&data, &["sock_common", "inet_sock", "task_struct"]) else { return Vec::new() };
+    FIELDS.iter().filter_map(|(name, of, field)| Some((*name, btf.offset(of, field)?))).collect()
+}
+
+/// Whether it has `bpf_loop` (since 5.17).
+pub(super) fn has_loop() -> bool {
+    is_helper_supported(ProgramType::KProbe, BpfHelper::BPF_FUNC_loop).unwrap_or(false)
+}
+
+/// A process's name as the kernel keeps it: cut, and filled up with zeros.
+pub(super) fn comm(name: &str) -> [u8; 16] {
+    let mut comm = [0; 16];
+    for (to, from) in comm[..15].iter_mut().zip(name.bytes()) {
+        *to = from;
+    }
+    comm
+}

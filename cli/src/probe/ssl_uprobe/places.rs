@@ -1,0 +1,63 @@
+//! Which program runs at which place of a file.
+
+use aya::Ebpf;
+use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeScope};
+use aya::programs::{ProgramError, UProbe};
+use ehl_probes_common::call::Cookie;
+
+use super::File;
+use crate::tls::site::{Exit, Site};
+
+/// A place: offset in the file, and the cookie.
+pub(super) type Place = (u64, u64);
+
+/// When a program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// Before the instruction.
+    At,
+    /// After the function that begins there.
+    Return,
+}
+
+/// The places of a file.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Places {
+    /// Where calls begin.
+    pub(super) entries: Vec<Place>,
+    /// The functions at whose return they end.
+    pub(super) returns: Vec<Place>,
+    /// The instructions at which they end.
+    pub(super) exits: Vec<Place>,
+}
+
+impl Places {
+    pub(super) fn of(sites: &[Site]) -> Self {
+        let mut places = Self::default();
+        for site in sites {
+            places.entries.push((site.entry, Cookie { call: site.call, length: site.length }.pack()));
+            match site.exit {
+                Exit::None => {}
+                Exit::Return => places.returns.push((site.entry, 0)),
+                Exit::After(offset) => places.exits.push((offset, 0)),
+            }
+        }
+        places
+    }
+}
+
+/// The object's programs at places: where calls end, then where they begin, as a begin without its end would be kept.
+pub(super) const PROGRAMS: [&str; 3] = ["leave", "leave_at", "enter"];
+
+/// Attaches the object's programs to all places of a file, by a perf event each.
+pub(super) fn attach_each(ebpf: &mut Ebpf, file: &File) -> Result<(), ProgramError> {
+    let Places { entries, returns, exits } = Places::of(&file.sites);
+    for (name, places) in PROGRAMS.iter().zip([returns, exits, entries]) {
+        let Some(Ok(program)) = ebpf.program_mut(name).map(<&mut UProbe>::try_from) else { continue };
+        for (offset, cookie) in places {
+            let point = UProbeAttachPoint { location: UProbeAttachLocation::AbsoluteOffset(offset), cookie: Some(cookie) };
+            program.attach(point, &file.path, UProbeScope::AllProcesses)?;
+        }
+    }
+    Ok(())
+}
