@@ -133,6 +133,7 @@ fn hand_written(page: &str) -> String {
         "ehl" => prose!("output-ehl" "formats" "examples-ehl"),
         "ehl-capture" => exchanges,
         "ehl-sock-http" => exchanges.replace("ehl capture", "ehl sock\\-http"),
+        "ehl-ssl-uprobe" => prose!("output-exchanges" "formats" "examples-ssl-uprobe"),
         "ehl-top-headers" => prose!("output-top-headers" "formats" "examples-top-headers"),
         "ehl-demo" => prose!("output-demo" "examples-demo"),
         "ehl-probes" => return prose_of_probes(),

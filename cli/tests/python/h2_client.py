@@ -1,4 +1,6 @@
-"""An HTTP/2 client with one connection: `h2_client.py PORT`, until stdin ends.
+"""An HTTP/2 client with one connection: `h2_client.py PORT [AUTHORITY]`, until stdin ends.
+
+With the file of a certificate authority it speaks over TLS.
 
 A line of JSON on stdin is a list of requests to make at the same time:
 
@@ -10,6 +12,7 @@ each: the number of its stream, and its status.
 
 import json
 import socket
+import ssl
 import sys
 
 from h2.config import H2Configuration
@@ -19,9 +22,14 @@ from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
 
 
 class Client:
-    def __init__(self, port):
+    def __init__(self, port, authority=None):
         self.authority = f"localhost:{port}"
         self.socket = socket.create_connection(("127.0.0.1", int(port)))
+        self.scheme = "https" if authority else "http"
+        if authority:
+            context = ssl.create_default_context(cafile=authority)
+            context.set_alpn_protocols(["h2"])
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
         self.connection = H2Connection(H2Configuration(header_encoding="ascii"))
         self.connection.initiate_connection()
         self.flush()
@@ -44,7 +52,8 @@ class Client:
 
     def start(self, request):
         stream = self.connection.get_next_available_stream_id()
-        head = [(":method", request["method"]), (":scheme", "http"), (":authority", self.authority), (":path", request["path"])]
+        head = [(":method", request["method"]), (":scheme", self.scheme)]
+        head += [(":authority", self.authority), (":path", request["path"])]
         head += request["headers"].items()
         self.connection.send_headers(stream, head, end_stream=request["body"] == 0)
         if request["body"]:
@@ -70,7 +79,7 @@ class Client:
 
 
 def main():
-    client = Client(sys.argv[1])
+    client = Client(*sys.argv[1:])
     for line in sys.stdin:
         print(json.dumps(client.make(json.loads(line))), flush=True)
     client.connection.close_connection()

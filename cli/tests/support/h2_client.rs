@@ -20,6 +20,15 @@ impl H2Client {
         Self(Script::start(netns, "h2_client.py", &["8080"]))
     }
 
+    /// Over TLS, to a server whose certificate this authority signed.
+    pub(crate) fn start_tls(netns: &Netns, authority: &str) -> Self {
+        Self(Script::start(netns, "h2_client.py", &["8080", authority]))
+    }
+
+    pub(crate) fn pid(&mut self) -> u32 {
+        self.0.process().pid()
+    }
+
     /// `GET`s these at the same time.
     #[track_caller]
     pub(crate) fn get(&mut self, paths: &[String]) -> Vec<Answer> {

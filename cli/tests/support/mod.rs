@@ -6,11 +6,12 @@
 //! `cargo test -p ehl --test 'kernel_*'` runs them, as root. The environment says what differs from the default:
 //! `EHL_REQUIRE_KERNEL` makes a skip a failure, `EHL_BIN` names another program to test (an installed one, a release
 //! build), `EHL_KILLS` how often the kill test kills, `EHL_BODY_MIB` how large the large bodies are,
-//! `EHL_TEST_VENV` where `scripts/install-test-deps` put the Python packages.
+//! `EHL_TEST_VENV` and `EHL_TEST_NODE` where `scripts/install-test-deps` put the Python packages and Debian's Node.js.
 #![allow(dead_code, reason = "each test file is its own crate and uses a part of the support")]
 
 pub(crate) mod bodies;
 pub(crate) mod capture;
+pub(crate) mod cgroup;
 pub(crate) mod exchange;
 pub(crate) mod grpc;
 pub(crate) mod h2_client;
@@ -24,9 +25,11 @@ pub(crate) mod objects;
 pub(crate) mod outcome;
 pub(crate) mod pcap;
 pub(crate) mod process;
+pub(crate) mod ring;
 pub(crate) mod script;
 pub(crate) mod segment;
 pub(crate) mod tcpdump;
+pub(crate) mod tls;
 pub(crate) mod wire;
 
 use std::io::Write as _;

@@ -26,14 +26,32 @@ impl Nginx {
 
     /// The same with its own `listen` lines (port 8080, IPv4 among them).
     pub(crate) fn start_on(netns: &Netns, listen: &str, server: &str) -> Self {
+        Self::start_with(netns, 1, listen, server)
+    }
+
+    /// The same with so many worker processes.
+    pub(crate) fn start_with(netns: &Netns, workers: usize, listen: &str, server: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder for nginx");
         let config = folder.path().join("nginx.conf");
-        std::fs::write(&config, configuration(listen, server)).expect("the configuration is written");
+        std::fs::write(&config, configuration(workers, listen, server)).expect("the configuration is written");
         let mut nginx = netns.command("nginx");
         nginx.arg("-p").arg(folder.path()).arg("-c").arg(&config).args(["-e", "error.log"]);
         let mut process = Running::start(nginx.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()));
         wait_until_listening(&mut process, 8080);
         Self { process, folder }
+    }
+
+    /// Of the master, whose children are the workers.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.is_running()
     }
 
     pub(crate) fn folder(&self) -> PathBuf {
@@ -50,6 +68,11 @@ impl Nginx {
         let mut lines = self.log("detailed.log");
         lines.sort();
         lines
+    }
+
+    /// The same as lines of JSON, with the worker's pid and the client's address.
+    pub(crate) fn exchanges_log(self) -> Vec<u8> {
+        self.log("exchanges.log").join("\n").into_bytes()
     }
 
     /// How many exchanges are logged so far.
@@ -75,15 +98,16 @@ impl Drop for Nginx {
     }
 }
 
-fn configuration(listen: &str, server: &str) -> String {
+fn configuration(workers: usize, listen: &str, server: &str) -> String {
     let statuses: String = STATUSES.iter().map(|status| location(*status)).collect();
     format!(
-        "daemon off; worker_processes 1; user root; pid nginx.pid;
+        "daemon off; worker_processes {workers}; user root; pid nginx.pid;
         events {{ worker_connections 1024; }}
         http {{
             log_format rows '$request_method $request_uri $status $host';
             log_format details '$remote_port $request_method $request_uri $status $http_host $bytes_sent';
-            access_log access.log rows; access_log detailed.log details;
+            log_format exchanges escape=json '{{\"pid\":$pid,\"client\":\"$remote_addr\",\"client_port\":$remote_port,\"method\":\"$request_method\",\"path\":\"$request_uri\",\"status\":$status,\"host\":\"$http_host\"}}';
+            access_log access.log rows; access_log detailed.log details; access_log exchanges.log exchanges;
             client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
             uwsgi_temp_path uwsgi; scgi_temp_path scgi;
             keepalive_requests 1000000; large_client_header_buffers 8 64k; client_max_body_size 0;

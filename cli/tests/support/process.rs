@@ -64,6 +64,12 @@ pub(crate) fn status_of_threads(pid: u32, field: &str) -> Vec<String> {
     statuses.filter_map(|status| value_of(&status, field)).collect()
 }
 
+/// The name of a process, as rows have it.
+pub(crate) fn comm_of(pid: u32) -> String {
+    let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).expect("the process runs");
+    comm.trim_end().to_owned()
+}
+
 /// The most memory that was ever resident, in bytes.
 pub(crate) fn peak_resident_bytes(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");

@@ -30,7 +30,7 @@ impl Script {
         Self::spawn(netns.command(python()).arg(script).args(arguments))
     }
 
-    fn spawn(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut process = Running::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
         let stdin = process.child().stdin.take().expect("stdin is piped");
         let stdout = BufReader::new(process.child().stdout.take().expect("stdout is piped"));

@@ -1,0 +1,165 @@
+//! `ehl capture --probe ssl-uprobe` against what real servers logged and real clients were answered: each exchange is a row
+//! of either end.
+
+mod support;
+
+use support::can_run;
+use support::capture::Capture;
+use support::netns::Netns;
+use support::script::python;
+use support::tls::certificate::Certificates;
+use support::tls::client::{self, Asker, talk};
+use support::tls::exchange::{Request, every_kind, plain};
+use support::tls::node::{Node, nodes};
+use support::tls::rows::{CAPTURE, Truth};
+use support::tls::server::{self, Server};
+
+const CLIENTS: [client::Kind; 13] = [
+    client::Kind::Curl,
+    client::Kind::CurlHttp2,
+    client::Kind::Nghttp,
+    client::Kind::Python("http.client"),
+    client::Kind::Python("requests"),
+    client::Kind::Python("asyncio"),
+    client::Kind::Python("pycurl"),
+    client::Kind::Python("pyopenssl"),
+    client::Kind::Node(Node::Debian, "https"),
+    client::Kind::Node(Node::Debian, "http2"),
+    client::Kind::Node(Node::Wheel, "https"),
+    client::Kind::Node(Node::Wheel, "http2"),
+    client::Kind::SClient,
+];
+
+/// Every client that the server can serve, one after the other: each exchange is a row of its client and one of its server.
+#[track_caller]
+fn assert_rows_with_every_client(kind: server::Kind, has_addresses: bool) {
+    let [debian, wheel] = nodes();
+    if !can_run(&["nginx", "curl", "nghttp", "openssl", &python(), &debian, &wheel]) {
+        return;
+    }
+    let netns = Netns::new();
+    let certificates = Certificates::make();
+    let server = Server::start(&netns, kind, &certificates);
+    let comm = server.comm.clone();
+    let clients = CLIENTS.into_iter().filter(|client| kind.speaks_http2() || !client.speaks_http2());
+    let start = |client| (Asker::start(&netns, client, "127.0.0.1", &certificates), requests(kind, client));
+    let askers: Vec<_> = clients.map(start).collect();
+    askers.iter().filter(|_| !kind.is_whole()).for_each(|(_, requests)| server.provide(requests));
+    let capture = Capture::start(&netns, &CAPTURE);
+    let talks: Vec<_> = askers.into_iter().map(|(asker, requests)| asker.ask(&netns, &certificates, &requests)).collect();
+    let logged = server.finish(&talks);
+    let outcome = capture.stop().exited(0);
+    Truth { talks: &talks, logged: &logged, comm: &comm, server_has_addresses: has_addresses }.assert_rows(&outcome);
+    assert_eq!(outcome.accounting("lost"), 0, "{outcome}");
+}
+
+fn requests(server: server::Kind, client: client::Kind) -> Vec<Request> {
+    match client {
+        client::Kind::SClient if !server.is_whole() => vec![Request::get("/s200/sclient/0").last()],
+        _ if !server.is_whole() => plain(&client.name()),
+        client::Kind::Nghttp => (0..5).map(|index| Request::get(format!("/s404/nghttp/{index}"))).collect(),
+        client::Kind::SClient => {
+            vec![Request::get("/s404/sclient/0"), Request::get("/s200/len/3000/sclient"), Request::get("/s503/sclient/2").last()]
+        }
+        _ => every_kind(&client.name()),
+    }
+}
+
+#[test]
+fn nginx_and_every_client() {
+    assert_rows_with_every_client(server::Kind::Nginx(1), true);
+}
+
+#[test]
+fn nginx_with_two_workers_and_every_client() {
+    assert_rows_with_every_client(server::Kind::Nginx(2), true);
+}
+
+#[test]
+fn the_standard_library_s_server_with_threads_and_every_client() {
+    assert_rows_with_every_client(server::Kind::Python("threads"), false);
+}
+
+#[test]
+fn an_asyncio_server_and_every_client() {
+    assert_rows_with_every_client(server::Kind::Python("asyncio"), false);
+}
+
+#[test]
+fn a_server_of_debian_s_node_and_every_client() {
+    assert_rows_with_every_client(server::Kind::Node(Node::Debian, "https"), false);
+}
+
+#[test]
+fn a_server_of_a_node_with_openssl_inside_and_every_client() {
+    assert_rows_with_every_client(server::Kind::Node(Node::Wheel, "https"), false);
+}
+
+#[test]
+fn an_http2_server_of_debian_s_node_and_every_client() {
+    assert_rows_with_every_client(server::Kind::Node(Node::Debian, "http2"), false);
+}
+
+#[test]
+fn an_http2_server_of_a_node_with_openssl_inside_and_every_client() {
+    assert_rows_with_every_client(server::Kind::Node(Node::Wheel, "http2"), false);
+}
+
+#[test]
+fn openssl_s_server_and_every_client() {
+    assert_rows_with_every_client(server::Kind::SServer, false);
+}
+
+#[test]
+fn over_ipv6_the_rows_have_its_addresses() {
+    if !can_run(&["nginx", "curl", &python()]) {
+        return;
+    }
+    let netns = Netns::new();
+    let certificates = Certificates::make();
+    let server = Server::start(&netns, server::Kind::Nginx(1), &certificates);
+    let capture = Capture::start(&netns, &CAPTURE);
+    let clients = [client::Kind::Curl, client::Kind::CurlHttp2, client::Kind::Python("http.client")];
+    let talks = clients.map(|client| talk(&netns, client, "::1", &certificates, &every_kind(&client.name())));
+    let logged = server.finish(&talks);
+    let outcome = capture.stop().exited(0);
+    Truth { talks: &talks, logged: &logged, comm: "nginx", server_has_addresses: true }.assert_rows(&outcome);
+}
+
+/// A client frees its connection before the next one, which then often gets the same memory.
+#[test]
+fn connections_one_after_the_other_in_the_same_memory_are_not_one() {
+    if !can_run(&["nginx", &python()]) {
+        return;
+    }
+    let netns = Netns::new();
+    let certificates = Certificates::make();
+    let server = Server::start(&netns, server::Kind::Nginx(1), &certificates);
+    let capture = Capture::start(&netns, &CAPTURE);
+    let requests: Vec<_> = (0..120).map(|index| Request::get(format!("/s{}/{index}", [200, 404][index % 2]))).collect();
+    let requests: Vec<_> = requests.into_iter().map(Request::last).collect();
+    let talks = [talk(&netns, client::Kind::Python("http.client"), "127.0.0.1", &certificates, &requests)];
+    let logged = server.finish(&talks);
+    let outcome = capture.stop().exited(0);
+    Truth { talks: &talks, logged: &logged, comm: "nginx", server_has_addresses: true }.assert_rows(&outcome);
+}
+
+#[test]
+fn connections_of_many_threads_are_told_apart() {
+    if !can_run(&[&python()]) {
+        return;
+    }
+    let netns = Netns::new();
+    let certificates = Certificates::make();
+    let server = Server::start(&netns, server::Kind::Python("threads"), &certificates);
+    let comm = server.comm.clone();
+    let mut client = client::Client::start(&netns, client::Kind::Python("http.client"), "127.0.0.1", &certificates);
+    let capture = Capture::start(&netns, &CAPTURE);
+    let path = |thread: usize, index: usize| format!("/s{}/chunked/{}/{thread}", [200, 404, 503][(thread + index) % 3], 100 * index);
+    let lists: Vec<Vec<_>> = (0..40).map(|thread| (0..8).map(|index| Request::get(path(thread, index))).collect()).collect();
+    let talks = [client.ask_at_once(&lists)];
+    client.finish();
+    let logged = server.finish(&talks);
+    let outcome = capture.stop().exited(0);
+    Truth { talks: &talks, logged: &logged, comm: &comm, server_has_addresses: false }.assert_rows(&outcome);
+}
