@@ -579,3 +579,22 @@ fn requests_go_on_after_a_gap_where_the_client_was_answered() {
     let told = "GET /n/2 -> Some(200) answer 2, Some(21) Some(53) bytes []";
     script.client(GET_2).server(OK_2).tells(&[first, told]);
 }
+
+/// Those that were asked first are given up, and their answers still come.
+#[test]
+fn of_more_requests_than_are_remembered_none_is_paired_wrongly() {
+    let mut script = Script::opened();
+    for number in 0..300 {
+        script = script.client(&format!("GET /n/{number} HTTP/1.1\r\n\r\n"));
+    }
+    for number in 0..300 {
+        script = script.server(&format!("HTTP/1.1 200 OK\r\nX-Answer: {number}\r\nContent-Length: 2\r\n\r\nok"));
+    }
+    let (_, records) = submitted(&script.packets, Loops::LONG);
+    for rows in [from_records(&records), from_packets(&script.packets)] {
+        let number = |text: &str| text.rsplit('/').next().map(str::to_owned);
+        let is_wrong = |row: &&Row| row.path.as_deref().and_then(number).zip(row.answer.clone()).is_some_and(|(asked, got)| asked != got);
+        assert_eq!(rows.iter().find(is_wrong), None);
+        assert!(rows.len() >= 300, "{} rows", rows.len());
+    }
+}

@@ -66,20 +66,11 @@ impl Processes {
 
     pub(super) fn attach(&mut self, notes: Notes) -> anyhow::Result<Attached> {
         ssl_uprobe::check(self.measure)?;
+        allow_open_files();
         let returns = ssl_uprobe::returns_are_safe();
         // Opened first, so that nothing is missed between.
         let mappings = if self.wanted.libs.is_empty() { Some(Mappings::open()) } else { None };
-        let Found { libraries, unopened, .. } = target::find(&self.wanted)?;
-        self.libraries = libraries
-            .into_iter()
-            .map(|library| (library::probe(&library, returns), library))
-            .map(|(probed, library)| (library, probed))
-            .collect();
-        self.tell_refused(notes, &unopened);
-        let files: Vec<_> = self.libraries.iter().filter_map(|(library, probed)| file(library, probed)).collect();
-        if files.is_empty() {
-            return Err(ssl_uprobe::failed(&nothing_to_probe(&self.wanted)).into());
-        }
+        let files = self.find(returns, notes)?;
         self.tell_cost(notes);
         let (processes, names) = (self.watched()?, self.wanted.comm.clone());
         let settings = Settings { files, processes, names, ring_bytes: self.ring_bytes, measure: self.measure };
@@ -100,6 +91,21 @@ impl Processes {
             None => {}
         }
         Ok(attached)
+    }
+
+    /// The files to probe.
+    fn find(&mut self, returns: bool, notes: Notes) -> anyhow::Result<Vec<File>> {
+        let Found { libraries, unopened, .. } = target::find(&self.wanted)?;
+        for library in libraries {
+            let probed = library::probe(&library, returns);
+            self.libraries.push((library, probed));
+        }
+        self.tell_refused(notes, &unopened);
+        let files: Vec<_> = self.libraries.iter().filter_map(|(library, probed)| file(library, probed)).collect();
+        if files.is_empty() {
+            return Err(ssl_uprobe::failed(&nothing_to_probe(&self.wanted)).into());
+        }
+        Ok(files)
     }
 
     /// The probe is detached.
@@ -123,11 +129,11 @@ impl Processes {
         if running.names.len() > MOST_NAMES {
             names.push("others".to_owned());
         }
-        let files = if probed.len() == 1 { "1 file" } else { &format!("{} files", probed.len()) };
+        let (files, them) = if probed.len() == 1 { ("1 file", "it") } else { (&format!("{} files", probed.len())[..], "them") };
         let who = match running.processes {
-            0 => "no process uses them now".to_owned(),
-            1 => format!("1 process uses them and will be slower: {}", names.join(", ")),
-            many => format!("{many} processes use them and will be slower: {}", names.join(", ")),
+            0 => format!("no process uses {them} now"),
+            1 => format!("1 process uses {them} and will be slower: {}", names.join(", ")),
+            many => format!("{many} processes use {them} and will be slower: {}", names.join(", ")),
         };
         notes.note(format_args!("probing TLS in {files}; {who}"));
     }
@@ -166,7 +172,13 @@ impl Processes {
         let found = self.libraries.iter().map(|(library, _)| library.id).collect();
         let probed = self.libraries.iter().filter(|(_, probed)| probed.is_seen()).map(|(library, _)| library.id).collect();
         let watch = Watch { ports: &self.ports, wanted: &self.wanted, found: &found, probed: &probed, seen };
-        let Ok(Coverage { unseen, hidden }) = coverage::unseen(&Proc::of_this_host(), &watch) else { return Vec::new() };
+        let Coverage { unseen, hidden } = match coverage::unseen(&Proc::of_this_host(), &watch) {
+            Ok(coverage) => coverage,
+            Err(reason) => {
+                let explanation = format!("whose TLS was not seen cannot be told: {reason}");
+                return vec![Unseen { pid: None, comm: None, ports: Vec::new(), reason: "not_permitted", explanation }];
+            }
+        };
         let hidden = hidden.map(|hidden| Unseen {
             pid: None,
             comm: None,
@@ -219,6 +231,14 @@ fn file(library: &Library, probed: &Probed) -> Option<File> {
     (!sites.is_empty()).then(|| File { path: library.open.clone(), shown: library.shown.clone(), sites })
 }
 
+/// Each library takes a few descriptors, and a host may have many.
+fn allow_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // With fewer, those that do not fit are named.
+    let _ = setrlimit(Resource::Nofile, rustix::process::Rlimit { current: limit.maximum, ..limit });
+}
+
 /// Whether process ids are here what they are to the kernel's programs (`PROC_PID_INIT_INO`, linux/proc_ns.h).
 fn is_first_pid_namespace() -> bool {
     const FIRST: u64 = 0xeffffffc;
@@ -235,7 +255,11 @@ fn nothing_to_probe(wanted: &Wanted) -> String {
 
 /// The first ports of a list.
 fn list(ports: &[u16]) -> String {
-    let mut text = String::from(if ports.len() == 1 { "port " } else { "ports " });
+    let mut text = String::from(match ports.len() {
+        0 => "any port",
+        1 => "port ",
+        _ => "ports ",
+    });
     for (number, port) in ports.iter().take(MOST_UNSEEN).enumerate() {
         let _ = write!(text, "{}{port}", if number == 0 { "" } else { ", " });
     }
