@@ -5,7 +5,7 @@ mod support;
 
 use support::can_run;
 use support::capture::Capture;
-use support::netns::Netns;
+use support::netns::{Netns, run};
 use support::script::python;
 use support::tls::certificate::Certificates;
 use support::tls::client::{self, Asker, talk};
@@ -162,4 +162,36 @@ fn connections_of_many_threads_are_told_apart() {
     let logged = server.finish(&talks);
     let outcome = capture.stop().exited(0);
     Truth { talks: &talks, logged: &logged, comm: &comm, server_has_addresses: false }.assert_rows(&outcome);
+}
+
+/// Asks once on each of its connections, and resets it as soon as it is answered.
+const RESETS: &str = "
+import socket, ssl, struct, sys
+context = ssl.create_default_context(cafile=sys.argv[1])
+for number in range(300):
+    plain = socket.create_connection(('127.0.0.1', 8080))
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    with context.wrap_socket(plain, server_hostname='127.0.0.1') as tls:
+        tls.sendall(b'GET /s200/reset/%d HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n' % number)
+        tls.recv(4096)
+";
+
+#[test]
+fn connections_that_are_reset_have_whole_addresses_or_none() {
+    if !can_run(&["nginx", &python()]) {
+        return;
+    }
+    let netns = Netns::new();
+    let certificates = Certificates::make();
+    let _server = Server::start(&netns, server::Kind::Nginx(1), &certificates);
+    let capture = Capture::start(&netns, &CAPTURE);
+    run(netns.command(python()).args(["-c", RESETS, &certificates.file("authority.pem")]));
+    let outcome = capture.stop().exited(0);
+    let rows = outcome.rows();
+    let of_server: Vec<_> = rows.iter().filter(|row| row["comm"] == "nginx" && !row["path"].is_null()).collect();
+    assert_eq!(of_server.len(), 300, "{outcome}");
+    for row in of_server {
+        let whole = row["dst"] == "127.0.0.1" && row["dst_port"] == 8080 && row["src_port"].as_u64().is_some_and(|port| port > 0);
+        assert!(whole || row["dst"].is_null() && row["dst_port"].is_null() && row["src"].is_null(), "{row}");
+    }
 }
