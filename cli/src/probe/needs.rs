@@ -8,7 +8,8 @@ use super::Error;
 /// `sock-http`: a packet socket, loading a program, and a filter beyond what the unprivileged verifier takes.
 pub const SOCK_HTTP: &[Capability] = &[Capability::CAP_NET_RAW, Capability::CAP_BPF, Capability::CAP_PERFMON];
 
-/// `ssl-uprobe`: loading programs, uprobes, and looking into other users' processes and files.
+/// `ssl-uprobe`: loading programs, uprobes, and looking into other users' processes and files, when it is attached and when a library
+/// is loaded later.
 pub const SSL_UPROBE: &[Capability] =
     &[Capability::CAP_BPF, Capability::CAP_PERFMON, Capability::CAP_SYS_PTRACE, Capability::CAP_DAC_READ_SEARCH];
 
@@ -35,9 +36,6 @@ pub(super) fn check(probe: &'static str, needed: &[Capability]) -> Result<(), Er
 pub fn names(capabilities: &[Capability]) -> Vec<String> {
     capabilities.iter().map(ToString::to_string).collect()
 }
-
-/// What it takes to probe libraries that are loaded during the run.
-pub const SSL_UPROBE_LATER: &[Capability] = SSL_UPROBE;
 
 /// What telling at the end takes whose TLS was not seen: looking into other users' processes and files.
 pub const SSL_UPROBE_REPORT: &[Capability] = &[Capability::CAP_SYS_PTRACE, Capability::CAP_DAC_READ_SEARCH];

@@ -24,9 +24,7 @@ impl Ring {
     pub fn new(records: Records, memory: Memory, monotonic_to_unix_ns: u64) -> Self {
         Self { records, memory, processes: Processes::default(), monotonic_to_unix_ns }
     }
-}
 
-impl Ring {
     /// The processes that had records.
     pub fn processes(&self) -> &HashSet<u32> {
         &self.processes.seen

@@ -1,14 +1,15 @@
 //! TLS libraries that a process loads while the probe is attached: found as they are mapped, and probed too.
 
 use std::collections::HashSet;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::ssl_uprobe::file_of;
 use crate::probe::needs;
-use crate::probe::ssl_uprobe::{Attacher, File};
+use crate::probe::ssl_uprobe::Attacher;
 use crate::process::Proc;
 use crate::process::mappings::{Mapped, MappedFile, Mappings};
 use crate::progress::Notes;
@@ -73,15 +74,15 @@ impl Newcomers {
 
 impl Watcher {
     fn run(mut self, woken: &UnixStream) -> Appeared {
-        if needs::give_up(needs::SSL_UPROBE_LATER).is_err() || woken.set_nonblocking(true).is_err() {
+        if needs::give_up(needs::SSL_UPROBE).is_err() || woken.set_nonblocking(true).is_err() {
             return self.appeared;
         }
-        while !is_over(woken) {
+        'run: while !is_over(woken) {
             self.mappings.wait(woken.as_fd(), LOOK_EVERY);
             for file in self.new_files() {
                 // Whatever files there are, the end of the run does not wait for them.
                 if is_over(woken) {
-                    return self.appeared;
+                    break 'run;
                 }
                 self.look_at(&file);
             }
@@ -133,8 +134,7 @@ impl Watcher {
 
     fn probe(&mut self, library: Library, pid: u32) {
         let mut probed = library::probe(&library, self.returns);
-        if let Ok(sites) = &probed.sites {
-            let file = File { path: library.open.clone(), shown: library.shown.clone(), sites: sites.sites.clone() };
+        if let Some(file) = file_of(&library, &probed) {
             let who = Proc::of_this_host().comm(pid).unwrap_or_default();
             match self.attacher.add(&file) {
                 Ok(()) => self.notes.note(format_args!("probing {} too, which {who} ({pid}) loads", library.shown)),
@@ -148,9 +148,7 @@ impl Watcher {
     }
 }
 
-fn is_over(woken: &UnixStream) -> bool {
-    use std::io::Read as _;
-    let mut byte = [0];
-    let mut woken = woken;
-    woken.read(&mut byte).is_ok()
+/// Whether the run is over; it does not wait for that.
+fn is_over(mut woken: &UnixStream) -> bool {
+    woken.read(&mut [0]).is_ok()
 }

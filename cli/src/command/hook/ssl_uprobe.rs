@@ -101,7 +101,7 @@ impl Processes {
             self.libraries.push((library, probed));
         }
         self.tell_refused(notes, &unopened);
-        let files: Vec<_> = self.libraries.iter().filter_map(|(library, probed)| file(library, probed)).collect();
+        let files: Vec<_> = self.libraries.iter().filter_map(|(library, probed)| file_of(library, probed)).collect();
         if files.is_empty() {
             return Err(ssl_uprobe::failed(&nothing_to_probe(&self.wanted)).into());
         }
@@ -225,8 +225,8 @@ impl Processes {
     }
 }
 
-/// A library that can be probed, as the probe wants it.
-fn file(library: &Library, probed: &Probed) -> Option<File> {
+/// A library as the probe wants it; `None` when there is no place to probe.
+pub(super) fn file_of(library: &Library, probed: &Probed) -> Option<File> {
     let sites = probed.sites.as_ref().ok()?.sites.clone();
     (!sites.is_empty()).then(|| File { path: library.open.clone(), shown: library.shown.clone(), sites })
 }

@@ -21,9 +21,8 @@ const FIELDS: [(&str, &str, &str); 10] = [
     ("TASK_COMM", "task_struct", "comm"),
 ];
 
-/// Offsets of the fields that the programs read, by their name for them. `struct inet_sock` begins with its `sock`, and that
-/// with its `sock_common`. A field that
-/// is not found stays unknown to them.
+/// Offsets of the fields that the programs read, by their name for them. `struct inet_sock` begins with its `sock`, and that with its
+/// `sock_common`. A field that is not found stays unknown to them.
 pub(super) fn offsets() -> Vec<(&'static str, u32)> {
     let data = fs::read(VMLINUX).unwrap_or_default();
     let Some(btf) = Btf::parse(&data, &["sock_common", "inet_sock", "task_struct"]) else { return Vec::new() };
