@@ -8,14 +8,15 @@
 //! - Nothing below [`command`] ends the process.
 //! - No plain secret leaves [`http`]: values are redacted where they are parsed.
 //!
-//! Modules import downwards only: `command` > `pipeline` > `aggregate`, `render` > `http` > `stream` > `source` > `probe` > `tls` >
-//! `process`.
+//! Modules import downwards only: `command` > `pipeline` > `aggregate`, `render` > `http` > `stream`, `packet` > `source` > `probe` >
+//! `tls` > `process`.
 //! [`tls`] and [`process`] below it look at files and at /proc; `command` alone asks them.
 
 pub mod aggregate;
 pub mod args;
 pub mod command;
 pub mod http;
+pub mod packet;
 pub mod pipeline;
 pub mod probe;
 pub mod process;

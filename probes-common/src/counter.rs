@@ -24,10 +24,22 @@ pub enum Counter {
     Untracked = 8,
     /// Directions that fell out of step (reordering, unprovable framing): everything goes up from there.
     Desynchronised = 9,
+    /// Packets that passed the hook (packet probes).
+    Packets = 10,
+    /// Of these, packets that the filters left out.
+    Filtered = 11,
+    /// Of the rest, packets that `--sample` left out.
+    Unsampled = 12,
+    /// Packets that are cut within their headers, or whose headers contradict themselves; they count as packets all the same.
+    Malformed = 13,
+    /// Packets of protocols other than IP.
+    NotIp = 14,
+    /// Packets that carry others: GRE, IP in IP, ESP, VXLAN and the like.
+    Tunnels = 15,
 }
 
 /// How many counters there are.
-pub const COUNTERS: u32 = 10;
+pub const COUNTERS: u32 = 16;
 
 impl Counter {
     /// Index into the map.

@@ -4,7 +4,8 @@
 //! - [`record`]: the one event layout of all stream probes.
 //! - [`counter`]: the per-CPU counters of a probe.
 //! - [`connection`]: the kernel's memory of one TCP connection.
-//! - [`packet`]: from the network layer to a TCP segment.
+//! - [`packet`]: the headers of a packet.
+//! - [`flow`]: totals of packets that have something in common.
 //! - [`head`], [`chunked`]: where an HTTP/1 head and a chunked body end.
 //! - [`frame`]: the header of an HTTP/2 frame.
 //! - [`tls`]: the kernel's memory of a connection of TLS.
@@ -23,6 +24,7 @@ pub mod call;
 pub mod chunked;
 pub mod connection;
 pub mod counter;
+pub mod flow;
 pub mod frame;
 pub mod head;
 pub mod packet;

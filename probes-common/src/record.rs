@@ -50,6 +50,10 @@ pub enum ProbeId {
     SockHttp = 1,
     /// The uprobes in TLS libraries.
     SslUprobe = 2,
+    /// XDP on interfaces.
+    XdpHeaders = 3,
+    /// TCX or clsact on interfaces.
+    TcHeaders = 4,
 }
 
 /// Which way a segment passed the hook.

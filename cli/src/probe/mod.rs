@@ -5,6 +5,7 @@ mod btf;
 pub mod catalog;
 mod connections;
 pub mod needs;
+pub mod packets;
 mod programs;
 mod sock_entry;
 pub mod sock_http;

@@ -3,6 +3,7 @@
 pub mod capture_file;
 pub mod ring;
 
+use crate::packet::Sighting;
 use crate::stream::Segment;
 
 /// What one look at a source found.
@@ -21,4 +22,10 @@ pub trait Source {
 
     /// Passes on what it knows besides, once nothing new comes.
     fn finish(&mut self, each: &mut dyn FnMut(&Segment<'_>));
+}
+
+/// A source of packets.
+pub trait PacketSource {
+    /// Passes on what is there now, oldest first; at most `limit` packets.
+    fn drain(&mut self, limit: usize, each: &mut dyn FnMut(&Sighting)) -> Found;
 }

@@ -1,6 +1,9 @@
 //! From the network layer of a packet to the TCP segment in it: IPv4 with options, IPv6 with extension headers, VLAN tags
 //! in band. Reads through [`Load`], so that it works on non-linear packets and on bytes alike.
 
+pub mod headers;
+pub mod record;
+
 use core::mem::MaybeUninit;
 
 /// Room for the bytes of a header, aligned so that addresses are copied in words.
