@@ -19,63 +19,44 @@ pub trait Report {
 }
 
 /// From a source to a report.
-pub struct Pipeline<'a, S> {
+pub struct Pipeline<S> {
     source: S,
     tracker: Tracker,
     selection: Selection,
-    report: &'a mut dyn Report,
     /// Exchanges that may still be kept (`--count`).
     left: Option<u64>,
     filtered: u64,
     unaddressed: u64,
     beyond_count: u64,
     found: Found,
-    result: io::Result<()>,
 }
 
-impl<'a, S: Source> Pipeline<'a, S> {
+impl<S: Source> Pipeline<S> {
     /// Keeps `count` exchanges at most.
-    pub fn new(source: S, tracker: Tracker, selection: Selection, count: Option<u64>, report: &'a mut dyn Report) -> Self {
-        Self {
-            source,
-            tracker,
-            selection,
-            report,
-            left: count,
-            filtered: 0,
-            unaddressed: 0,
-            beyond_count: 0,
-            found: Found::default(),
-            result: Ok(()),
-        }
+    pub fn new(source: S, tracker: Tracker, selection: Selection, count: Option<u64>) -> Self {
+        Self { source, tracker, selection, left: count, filtered: 0, unaddressed: 0, beyond_count: 0, found: Found::default() }
     }
 
     /// Takes what the source has now, at most `limit` records; how many it were.
-    pub fn step(&mut self, limit: usize) -> io::Result<usize> {
-        let Self { source, tracker, selection, report, left, filtered, unaddressed, beyond_count, result, .. } = self;
-        let mut keep = |exchange: &Exchange| {
-            *unaddressed += u64::from(selection.lacks_ends_of(exchange));
-            keep(exchange, selection, *report, left, filtered, beyond_count, result);
-        };
-        let found = source.drain(limit, &mut |segment| tracker.segment(segment, &mut keep));
+    pub fn step(&mut self, limit: usize, report: &mut dyn Report) -> io::Result<usize> {
+        let Self { source, tracker, selection, left, filtered, unaddressed, beyond_count, .. } = self;
+        let mut keep = Keep { selection, report, left, filtered, unaddressed, beyond_count, result: Ok(()) };
+        let found = source.drain(limit, &mut |segment| tracker.segment(segment, &mut |exchange| keep.exchange(exchange)));
+        keep.result?;
         self.found.records += found.records;
         self.found.undecodable += found.undecodable;
-        self.take_result()?;
-        self.report.flush()?;
+        report.flush()?;
         Ok(found.records)
     }
 
     /// Nothing more comes: what is open becomes exchanges.
-    pub fn finish(&mut self) -> io::Result<()> {
-        let Self { source, tracker, selection, report, left, filtered, unaddressed, beyond_count, result, .. } = self;
-        let mut keep = |exchange: &Exchange| {
-            *unaddressed += u64::from(selection.lacks_ends_of(exchange));
-            keep(exchange, selection, *report, left, filtered, beyond_count, result);
-        };
-        source.finish(&mut |segment| tracker.segment(segment, &mut keep));
-        tracker.finish(&mut keep);
-        self.take_result()?;
-        self.report.flush()
+    pub fn finish(&mut self, report: &mut dyn Report) -> io::Result<()> {
+        let Self { source, tracker, selection, left, filtered, unaddressed, beyond_count, .. } = self;
+        let mut keep = Keep { selection, report, left, filtered, unaddressed, beyond_count, result: Ok(()) };
+        source.finish(&mut |segment| tracker.segment(segment, &mut |exchange| keep.exchange(exchange)));
+        tracker.finish(&mut |exchange| keep.exchange(exchange));
+        keep.result?;
+        report.flush()
     }
 
     /// The source.
@@ -86,11 +67,6 @@ impl<'a, S: Source> Pipeline<'a, S> {
     /// Whether as many exchanges were kept as were asked for.
     pub fn is_satisfied(&self) -> bool {
         self.left == Some(0)
-    }
-
-    /// Rows so far.
-    pub fn rows(&self) -> u64 {
-        self.report.rows()
     }
 
     /// Records that the source had.
@@ -117,27 +93,29 @@ impl<'a, S: Source> Pipeline<'a, S> {
     pub fn beyond_count(&self) -> u64 {
         self.beyond_count
     }
-
-    fn take_result(&mut self) -> io::Result<()> {
-        std::mem::replace(&mut self.result, Ok(()))
-    }
 }
 
-fn keep(
-    exchange: &Exchange,
-    selection: &Selection,
-    report: &mut dyn Report,
-    left: &mut Option<u64>,
-    filtered: &mut u64,
-    beyond_count: &mut u64,
-    result: &mut io::Result<()>,
-) {
-    if !selection.keeps(exchange) {
-        *filtered += 1;
-    } else if *left == Some(0) {
-        *beyond_count += 1;
-    } else if result.is_ok() {
-        *left = left.map(|left| left - 1);
-        *result = report.exchange(exchange);
+/// What becomes of exchanges.
+struct Keep<'a> {
+    selection: &'a Selection,
+    report: &'a mut dyn Report,
+    left: &'a mut Option<u64>,
+    filtered: &'a mut u64,
+    unaddressed: &'a mut u64,
+    beyond_count: &'a mut u64,
+    result: io::Result<()>,
+}
+
+impl Keep<'_> {
+    fn exchange(&mut self, exchange: &Exchange) {
+        *self.unaddressed += u64::from(self.selection.lacks_ends_of(exchange));
+        if !self.selection.keeps(exchange) {
+            *self.filtered += 1;
+        } else if *self.left == Some(0) {
+            *self.beyond_count += 1;
+        } else if self.result.is_ok() {
+            *self.left = self.left.map(|left| left - 1);
+            self.result = self.report.exchange(exchange);
+        }
     }
 }

@@ -1,30 +1,23 @@
-//! A live run: attach, give up privileges, look every few milliseconds until the deadline, account for everything.
+//! A live run that makes exchanges: attach, give up privileges, watch, account for everything.
 
 use std::io;
-use std::thread;
 use std::time::Duration;
 
 use ehl_probes_common::counter::Counter;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::guard::Guard;
 use super::hook::Hook;
 use super::job::{self, Session};
 use super::plan::not_http;
 use super::signals::Signals;
+use super::watch::{Watch, Watched, Work};
 use crate::http::selection::Selection;
 use crate::http::tracker::Tracker;
 use crate::pipeline::Pipeline;
 use crate::probe::{Attached, Cost, Counters};
-use crate::progress::{Notes, Progress, accounting_line, tell_unknown_fields};
+use crate::progress::{Notes, accounting_line, tell_unknown_fields};
 use crate::render::{Accounting, ProbeCost, Run, StopReason, Summary};
 use crate::source::ring::Ring;
-
-/// How often the ring buffer is looked at: long enough that the traced host does not notice, short enough that 8 MiB do
-/// not fill up.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// Records taken before stop conditions are looked at again.
-const BATCH: usize = 64 * 1024;
 
 /// What a run is to do.
 pub(super) struct Live<'a> {
@@ -49,55 +42,68 @@ impl Live<'_> {
         let Live { mut hook, run_time, count, selection, tracker, notes, verbose, attached, stopping, grace } = self;
         let signals = Signals::catch()?;
         let Attached { links, records, memory, counters } = hook.attach(notes)?;
-        let run = describe(&hook);
+        let run = describe(hook.name(), hook.describe());
         if verbose {
             notes.note(format_args!("attached {}: {}", hook.name(), run.attached.join("; ")));
         }
-        let requested_early = signals.is_requested();
-        let guard = Guard::hold(links, run_time + grace, signals)?;
-        if requested_early {
-            guard.release();
-        }
-        let progress = Progress::new(notes.quiet, run_time);
-        let mut outcome = session.start(&run).map(|()| StopReason::Deadline);
-        if outcome.is_ok() {
-            attached()?;
-        }
         let source = Ring::new(records, memory, monotonic_to_unix_ns());
-        let mut pipeline = Pipeline::new(source, tracker, selection, count, &mut *session);
-        if outcome.is_ok() {
-            outcome = watch(&mut pipeline, &guard, grace, &counters, &progress);
-        }
-        stopping()?;
-        let cost = guard.join();
-        hook.detached();
-        if outcome.is_ok() {
-            outcome = drain(&mut pipeline).and(outcome);
-        }
-        progress.finish();
-        let stop_reason = match outcome {
-            Err(ref error) if error.kind() == io::ErrorKind::BrokenPipe => StopReason::ClosedPipe,
-            other => other?,
-        };
+        let pipeline = Pipeline::new(source, tracker, selection, count);
+        let mut work = Exchanges { hook, run, pipeline, session };
+        let watch = Watch { run_time, quiet: notes.quiet, attached, stopping, grace };
+        let Watched { stop_reason, cost } = watch.run(signals, links, &counters, &mut work)?;
+        let Exchanges { hook, mut pipeline, session, .. } = work;
         let unseen = hook.unseen(pipeline.source_mut().processes());
-        let mut summary = Summary { ended_at_ns: unix_ns(), stop_reason, accounting: account(&pipeline, &counters, cost)?, unseen };
-        let unaddressed = pipeline.unaddressed();
-        drop(pipeline);
+        let accounting = account(&pipeline, session.rows(), &counters, cost)?;
+        let mut summary = Summary { ended_at_ns: unix_ns(), stop_reason, accounting, unseen };
         job::finish(session, &mut summary)?;
-        tell(&hook, notes, &summary, unaddressed);
+        tell(&hook, notes, &summary, pipeline.unaddressed());
         hook.tell(notes, &summary, &counters.read()?);
         Ok(summary)
     }
 }
 
+/// Exchanges of a probe's records.
+struct Exchanges<'a> {
+    hook: Hook,
+    run: Run,
+    pipeline: Pipeline<Ring>,
+    session: &'a mut dyn Session,
+}
+
+impl Work for Exchanges<'_> {
+    fn start(&mut self) -> io::Result<()> {
+        self.session.start(&self.run)
+    }
+
+    fn step(&mut self, limit: usize) -> io::Result<usize> {
+        self.pipeline.step(limit, &mut *self.session)
+    }
+
+    fn is_satisfied(&self) -> bool {
+        self.pipeline.is_satisfied()
+    }
+
+    fn rows(&self) -> u64 {
+        self.session.rows()
+    }
+
+    fn detached(&mut self) {
+        self.hook.detached();
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.pipeline.finish(&mut *self.session)
+    }
+}
+
 /// Who and where we are.
-fn describe(hook: &Hook) -> Run {
+pub(super) fn describe(probe: &'static str, attached: Vec<String>) -> Run {
     let uname = rustix::system::uname();
     Run {
         host: Some(uname.nodename().to_string_lossy().into_owned()),
         kernel: Some(uname.release().to_string_lossy().into_owned()),
-        probe: Some(hook.name()),
-        attached: hook.describe(),
+        probe: Some(probe),
+        attached,
         started_at_ns: unix_ns(),
     }
 }
@@ -120,43 +126,7 @@ fn tell(hook: &Hook, notes: Notes, summary: &Summary, unaddressed: u64) {
     }
 }
 
-/// Until the probe is detached, or there is a reason to detach it.
-fn watch(
-    pipeline: &mut Pipeline<'_, Ring>,
-    guard: &Guard,
-    grace: Duration,
-    counters: &Counters,
-    progress: &Progress,
-) -> io::Result<StopReason> {
-    loop {
-        progress.beside_rows(|| pipeline.step(BATCH))?;
-        if pipeline.is_satisfied() {
-            return Ok(StopReason::Count);
-        }
-        if guard.is_signalled() {
-            return Ok(StopReason::Signal);
-        }
-        let left = guard.left().saturating_sub(grace);
-        if guard.is_released() || left.is_zero() && !grace.is_zero() {
-            return Ok(StopReason::Deadline);
-        }
-        progress.update(left, pipeline.rows(), lost(counters));
-        thread::park_timeout(LOOK_EVERY);
-    }
-}
-
-fn lost(counters: &Counters) -> u64 {
-    counters.read().map_or(0, |counts| counts.of(Counter::Lost))
-}
-
-/// What is still in the ring after the probe is detached: nothing new comes, so this ends.
-fn drain(pipeline: &mut Pipeline<'_, Ring>) -> io::Result<StopReason> {
-    while pipeline.step(BATCH)? > 0 {}
-    pipeline.finish()?;
-    Ok(StopReason::Deadline)
-}
-
-fn account(pipeline: &Pipeline<'_, Ring>, counters: &Counters, cost: Option<Cost>) -> anyhow::Result<Accounting> {
+fn account(pipeline: &Pipeline<Ring>, rows: u64, counters: &Counters, cost: Option<Cost>) -> anyhow::Result<Accounting> {
     let kernel = counters.read()?;
     let counts = pipeline.counts();
     let submitted = kernel.of(Counter::Submitted);
@@ -171,7 +141,7 @@ fn account(pipeline: &Pipeline<'_, Ring>, counters: &Counters, cost: Option<Cost
         filtered: pipeline.filtered(),
         unpaired_requests: counts.unpaired_requests,
         unpaired_responses: counts.unpaired_responses,
-        rows: pipeline.rows(),
+        rows,
         submitted,
         exchanges: counts.exchanges - pipeline.beyond_count(),
         rows_beyond_max: 0,

@@ -13,6 +13,7 @@ mod probes;
 mod replay;
 mod signals;
 mod top_headers;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -70,9 +70,10 @@ impl Replay<'_> {
         }
         let started_at_ns = source.first_ns().unwrap_or_else(unix_ns);
         let run = Run { host: None, kernel: None, probe: None, attached: vec![name.clone()], started_at_ns };
+        let mut pipeline = Pipeline::new(source, tracker, selection, recording.count);
         let started = session.start(&run);
-        let mut pipeline = Pipeline::new(source, tracker, selection, recording.count, &mut *session);
-        let outcome = started.and_then(|()| read(&mut pipeline, batch, &stop)).and_then(|reason| pipeline.finish().map(|()| reason));
+        let outcome =
+            started.and_then(|()| read(&mut pipeline, session, batch, &stop)).and_then(|reason| pipeline.finish(session).map(|()| reason));
         let (mut stop_reason, failure) = match outcome {
             Err(ref error) if error.kind() == io::ErrorKind::BrokenPipe => (StopReason::ClosedPipe, None),
             other => (other?, pipeline.source_mut().take_failure()),
@@ -81,9 +82,8 @@ impl Replay<'_> {
             stop_reason = StopReason::Failed;
         }
         let ended_at_ns = pipeline.source_mut().last_ns().max(started_at_ns);
-        let mut summary = Summary { ended_at_ns, stop_reason, accounting: account(&mut pipeline), unseen: None };
+        let mut summary = Summary { ended_at_ns, stop_reason, accounting: account(&mut pipeline, session.rows()), unseen: None };
         let seen = pipeline.source_mut().counters();
-        drop(pipeline);
         job::finish(session, &mut summary)?;
         tell(&name, notes, &summary, &seen);
         let failure = failure.filter(|_| summary.stop_reason == StopReason::Failed);
@@ -91,9 +91,9 @@ impl Replay<'_> {
     }
 }
 
-fn read(pipeline: &mut Pipeline<'_, CaptureFile>, batch: usize, stop: &Stop) -> io::Result<StopReason> {
+fn read(pipeline: &mut Pipeline<CaptureFile>, session: &mut dyn Session, batch: usize, stop: &Stop) -> io::Result<StopReason> {
     loop {
-        let packets = pipeline.step(batch)?;
+        let packets = pipeline.step(batch, session)?;
         if pipeline.is_satisfied() {
             return Ok(StopReason::Count);
         }
@@ -106,7 +106,7 @@ fn read(pipeline: &mut Pipeline<'_, CaptureFile>, batch: usize, stop: &Stop) -> 
     }
 }
 
-fn account(pipeline: &mut Pipeline<'_, CaptureFile>) -> Accounting {
+fn account(pipeline: &mut Pipeline<CaptureFile>, rows: u64) -> Accounting {
     let counts = pipeline.counts();
     let source = pipeline.source_mut();
     let (seen, lost) = (source.counters(), source.dropped().unwrap_or(0));
@@ -120,7 +120,7 @@ fn account(pipeline: &mut Pipeline<'_, CaptureFile>) -> Accounting {
         filtered: pipeline.filtered(),
         unpaired_requests: counts.unpaired_requests,
         unpaired_responses: counts.unpaired_responses,
-        rows: pipeline.rows(),
+        rows,
         submitted: seen.packets,
         exchanges: counts.exchanges - pipeline.beyond_count(),
         rows_beyond_max: 0,
