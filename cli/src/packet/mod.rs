@@ -1,4 +1,8 @@
-//! Packets: the header elements of each, as a source saw it.
+//! Packets: the header elements of each, as a source saw it, and what they are called.
+
+pub mod protocol;
+pub mod tcp_flags;
+pub mod tunnel;
 
 use ehl_probes_common::packet::headers::Headers;
 use ehl_probes_common::record::Way;
