@@ -1,6 +1,12 @@
 //! Key header elements of one packet, from its link layer to its transport layer.
 
+mod parse;
+
+pub use parse::{Start, parse};
+
 use super::Address;
+use super::ethertype;
+use super::ip::protocol;
 
 /// Bits of [`Headers::present`].
 pub mod present {
@@ -29,6 +35,9 @@ pub mod present {
     /// More than two VLAN tags, or more IPv6 extension headers than are walked: what is behind them is not known.
     pub const TOO_DEEP: u16 = 1 << 11;
 }
+
+/// Length of a VLAN tag in bytes.
+pub const TAG_LEN: u32 = 4;
 
 /// Key header elements of one packet. Whatever [`present`] does not name is zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,7 +84,8 @@ pub struct Headers {
     /// Bytes behind the transport header, or behind the IP header where its protocol has none that is known; as the IP header has it, so
     /// without Ethernet padding, and whole where a capture was cut.
     pub payload_len: u32,
-    /// Bytes before that payload, from the start of the packet.
+    /// Bytes before that payload, from the start of the packet and with all tags; where the payload is not known, before what is not
+    /// known either.
     pub header_len: u32,
 }
 
@@ -111,5 +121,43 @@ impl Headers {
     #[inline(always)]
     pub fn has(&self, bits: u16) -> bool {
         self.present & bits == bits
+    }
+
+    /// Adds a VLAN tag that is out of band, which counts in [`header_len`](Self::header_len).
+    #[inline(always)]
+    pub fn tag(&mut self, tci: u16) {
+        self.set_tag(tci);
+        self.header_len += TAG_LEN;
+    }
+
+    /// Adds a VLAN tag: the next one from the outside, up to the second.
+    #[inline(always)]
+    fn set_tag(&mut self, tci: u16) {
+        const IDENTIFIER: u16 = 0x0fff;
+        if self.has(present::VLAN) {
+            self.inner_vlan = tci & IDENTIFIER;
+            self.present |= present::INNER_VLAN;
+        } else {
+            self.vlan = tci & IDENTIFIER;
+            self.present |= present::VLAN;
+        }
+    }
+
+    /// Whether it carries packets of others, by its protocol or by a port that IANA registers for that.
+    #[inline(always)]
+    pub fn is_tunnel(&self) -> bool {
+        const L2TP: u16 = 1701;
+        const GTP_U: u16 = 2152;
+        const VXLAN: u16 = 4789;
+        const GENEVE: u16 = 6081;
+        if !self.has(present::IP) {
+            return matches!(self.ethertype, ethertype::MPLS | ethertype::MPLS_MULTICAST | ethertype::PPPOE_SESSION);
+        }
+        match self.protocol {
+            protocol::IPV4 | protocol::IPV6 | protocol::GRE | protocol::ESP | protocol::AUTHENTICATION => true,
+            protocol::L2TP | protocol::MPLS => true,
+            protocol::UDP => matches!(self.destination_port, L2TP | GTP_U | VXLAN | GENEVE),
+            _ => false,
+        }
     }
 }

@@ -2,9 +2,12 @@
 //! in band. Reads through [`Load`], so that it works on non-linear packets and on bytes alike.
 
 pub mod headers;
+pub mod ip;
 pub mod record;
 
 use core::mem::MaybeUninit;
+
+use ip::{Ip, protocol};
 
 /// Room for the bytes of a header, aligned so that addresses are copied in words.
 #[derive(Clone, Copy, Debug)]
@@ -18,11 +21,11 @@ impl<const N: usize> Header<N> {
     }
 }
 
-/// Reads bytes of a packet, from its network layer on.
+/// Reads bytes of a packet, from where it starts for its user: with its network layer, or below.
 pub trait Load {
     /// Fills `header` from `offset` on; `None` when the packet is shorter.
     fn load<'h, const N: usize>(&mut self, offset: u32, header: &'h mut Header<N>) -> Option<&'h [u8; N]>;
-    /// Length of the packet from its network layer on.
+    /// Length of the packet from there on.
     fn packet_len(&self) -> u32;
 }
 
@@ -36,6 +39,14 @@ pub mod ethertype {
     pub const VLAN: u16 = 0x8100;
     /// Service VLAN tag (QinQ).
     pub const QINQ: u16 = 0x88a8;
+    /// What some use for service tags instead.
+    pub const QINQ_OLD: u16 = 0x9100;
+    /// MPLS, to one receiver.
+    pub const MPLS: u16 = 0x8847;
+    /// MPLS, to several.
+    pub const MPLS_MULTICAST: u16 = 0x8848;
+    /// PPPoE, once a session is there (RFC 2516).
+    pub const PPPOE_SESSION: u16 = 0x8864;
 }
 
 /// An IPv6 address, or an IPv4 one as `::ffff:a.b.c.d`: 16 bytes in network byte order, as two words that are compared and
@@ -104,13 +115,11 @@ pub struct Tcp {
 pub enum Kind {
     /// A TCP segment (of a fragmented packet: its first fragment).
     Tcp,
-    /// A later fragment: no ports.
+    /// A later fragment of TCP: no ports.
     Fragment,
     /// Not TCP, or too short to tell.
     Other,
 }
-
-const PROTOCOL_TCP: u8 = 6;
 
 /// Parses from the network layer on; `ethertype` is what the layer below says is there. Fills `tcp` when it is that.
 #[inline(always)]
@@ -119,11 +128,17 @@ pub fn parse<L: Load>(packet: &mut L, ethertype: u16, tcp: &mut Tcp) -> Kind {
         ethertype::VLAN | ethertype::QINQ => untag(packet, ethertype),
         other => (0, other),
     };
-    match ethertype {
-        ethertype::IPV4 => ipv4(packet, offset, tcp),
-        ethertype::IPV6 => ipv6(packet, offset, tcp),
-        _ => Kind::Other,
+    if !matches!(ethertype, ethertype::IPV4 | ethertype::IPV6) {
+        return Kind::Other;
     }
+    let mut ip = Ip::default();
+    if ip::walk(packet, ethertype, offset, &mut ip).is_err() || ip.protocol != protocol::TCP {
+        return Kind::Other;
+    }
+    if ip.is_later_fragment() {
+        return Kind::Fragment;
+    }
+    segment(packet, &ip, tcp)
 }
 
 /// Up to two tags: each is two bytes of tag and the next EtherType. Where the kernel inserted the tag itself, the network
@@ -161,89 +176,19 @@ fn ip(ethertype: u16, first: u8) -> Option<u16> {
 }
 
 #[inline(always)]
-fn ipv4<L: Load>(packet: &mut L, offset: u32, tcp: &mut Tcp) -> Kind {
+fn segment<L: Load>(packet: &mut L, ip: &Ip, tcp: &mut Tcp) -> Kind {
     let mut header = Header::<20>::empty();
-    let Some(header) = packet.load(offset, &mut header) else {
-        return Kind::Other;
-    };
-    let header_len = (header[0] & 0x0f) as u32 * 4;
-    if header[0] >> 4 != 4 || header_len < 20 || header[9] != PROTOCOL_TCP {
-        return Kind::Other;
-    }
-    if u16::from_be_bytes([header[6], header[7]]) & 0x1fff != 0 {
-        return Kind::Fragment;
-    }
-    let total = u16::from_be_bytes([header[2], header[3]]) as u32;
-    // Zero: more than 64 KiB in one packet (BIG TCP, kernel 6.3); otherwise what follows is padding.
-    let end = if total == 0 { packet.packet_len() } else { offset + total };
-    tcp.source = Address::v4([header[12], header[13], header[14], header[15]]);
-    tcp.destination = Address::v4([header[16], header[17], header[18], header[19]]);
-    segment(packet, offset + header_len, end, tcp)
-}
-
-/// RFC 8200 section 4: extension headers that may stand before TCP.
-#[inline(always)]
-fn ipv6<L: Load>(packet: &mut L, offset: u32, tcp: &mut Tcp) -> Kind {
-    const HOP_BY_HOP: u8 = 0;
-    const ROUTING: u8 = 43;
-    const FRAGMENT: u8 = 44;
-    const AUTHENTICATION: u8 = 51;
-    const DESTINATION: u8 = 60;
-    const MAX_HEADERS: u32 = 8;
-    let mut header = Header::<40>::empty();
-    let Some(header) = packet.load(offset, &mut header) else {
-        return Kind::Other;
-    };
-    if header[0] >> 4 != 6 {
-        return Kind::Other;
-    }
-    let payload = u16::from_be_bytes([header[4], header[5]]) as u32;
-    let end = if payload == 0 { packet.packet_len() } else { offset + 40 + payload };
-    let mut next = header[6];
-    let mut at = offset + 40;
-    for _ in 0..MAX_HEADERS {
-        if next == PROTOCOL_TCP {
-            tcp.source = address(header, 8);
-            tcp.destination = address(header, 24);
-            return segment(packet, at, end, tcp);
-        }
-        let mut header = Header::<4>::empty();
-        let Some(extension) = packet.load(at, &mut header) else {
-            return Kind::Other;
-        };
-        let len = match next {
-            HOP_BY_HOP | ROUTING | DESTINATION => (extension[1] as u32 + 1) * 8,
-            // RFC 4302 section 2.2: in units of 4 bytes, less 2.
-            AUTHENTICATION => (extension[1] as u32 + 2) * 4,
-            FRAGMENT if u16::from_be_bytes([extension[2], extension[3]]) & 0xfff8 != 0 => return Kind::Fragment,
-            FRAGMENT => 8,
-            _ => return Kind::Other,
-        };
-        next = extension[0];
-        at += len;
-    }
-    Kind::Other
-}
-
-#[inline(always)]
-fn address(header: &[u8; 40], at: usize) -> Address {
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&header[at..at + 16]);
-    Address::v6(bytes)
-}
-
-#[inline(always)]
-fn segment<L: Load>(packet: &mut L, at: u32, end: u32, tcp: &mut Tcp) -> Kind {
-    let mut header = Header::<20>::empty();
-    let Some(header) = packet.load(at, &mut header) else {
+    let Some(header) = packet.load(ip.payload, &mut header) else {
         return Kind::Other;
     };
     let header_len = (header[12] >> 4) as u32 * 4;
-    let payload = at + header_len;
-    let end = if end > packet.packet_len() { packet.packet_len() } else { end };
+    let payload = ip.payload + header_len;
+    let end = if ip.end > packet.packet_len() { packet.packet_len() } else { ip.end };
     if header_len < 20 || payload > end {
         return Kind::Other;
     }
+    tcp.source = ip.source;
+    tcp.destination = ip.destination;
     tcp.source_port = u16::from_be_bytes([header[0], header[1]]);
     tcp.destination_port = u16::from_be_bytes([header[2], header[3]]);
     tcp.sequence = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
