@@ -1,5 +1,5 @@
 //! The processes of this host as /proc shows them: who they are, whose children, what they map, which sockets they hold,
-//! which container they run in.
+//! which container they run in. And the sockets of a network namespace as the kernel lists them.
 //!
 //! Processes end while they are looked at: everything here answers for one process, and tells one that has ended from one
 //! that may not be looked into.
@@ -8,6 +8,7 @@ mod cgroup;
 mod container;
 pub mod mappings;
 mod maps;
+pub mod owners;
 mod sockets;
 mod stat;
 mod tcp;
