@@ -62,33 +62,43 @@ impl FlowKey {
     /// Of one packet.
     #[inline(always)]
     pub fn of(by: By, headers: &Headers, interface: u32, way: Way) -> Self {
-        let mut key = Self { way: way as u8, ..Self::default() };
-        if matches!(by, By::Interface | By::Tuple) {
-            key.interface = interface;
-        }
-        if matches!(by, By::Source | By::Tuple) {
-            key.source = headers.source;
-        }
-        if matches!(by, By::Destination | By::Tuple) {
-            key.destination = headers.destination;
-        }
-        if matches!(by, By::Port | By::Protocol | By::Tuple) {
-            key.protocol = headers.protocol;
-            key.ethertype = if headers.has(present::IP) { 0 } else { headers.ethertype };
-        }
-        if matches!(by, By::Tuple) {
-            key.source_port = headers.source_port;
-            key.destination_port = headers.destination_port;
-        } else if matches!(by, By::Port) {
-            key.source_port = if headers.source_port < headers.destination_port { headers.source_port } else { headers.destination_port };
-        }
-        if headers.has(present::IP) && !matches!(by, By::Interface) {
-            key.known |= known::IP;
-        }
-        if headers.has(present::PORTS) && matches!(by, By::Tuple | By::Port) {
-            key.known |= known::PORTS;
-        }
-        key
+        let is_ip = headers.has(present::IP);
+        let is_tuple = matches!(by, By::Tuple);
+        let has_protocol = is_tuple || matches!(by, By::Port | By::Protocol);
+        let has_ports = headers.has(present::PORTS) && (is_tuple || matches!(by, By::Port));
+        let lower = if headers.source_port < headers.destination_port { headers.source_port } else { headers.destination_port };
+        let ip = if is_ip && !matches!(by, By::Interface) { known::IP } else { 0 };
+        let [source, destination] = [is_tuple || matches!(by, By::Source), is_tuple || matches!(by, By::Destination)];
+        let source = if source { headers.source } else { Address::ZERO };
+        let destination = if destination { headers.destination } else { Address::ZERO };
+        let source_port = if is_tuple { headers.source_port } else { lower };
+        Self::packed(Self {
+            source,
+            destination,
+            source_port: if has_ports { source_port } else { 0 },
+            destination_port: if is_tuple { headers.destination_port } else { 0 },
+            interface: if is_tuple || matches!(by, By::Interface) { interface } else { 0 },
+            ethertype: if has_protocol && !is_ip { headers.ethertype } else { 0 },
+            protocol: if has_protocol { headers.protocol } else { 0 },
+            known: if has_ports { ip | known::PORTS } else { ip },
+            way: way as u8,
+            reserved: [0; 3],
+        })
+    }
+
+    /// The same, written in words: who looks it up reads it in words at once, which would wait for parts of them.
+    #[inline(always)]
+    fn packed(self) -> Self {
+        let Self { source, destination, source_port, destination_port, interface, ethertype, protocol, known, way, reserved: _ } = self;
+        let [source, destination] = [source.words(), destination.words()];
+        let [a, b] = source_port.to_ne_bytes();
+        let [c, d] = destination_port.to_ne_bytes();
+        let [e, f, g, h] = interface.to_ne_bytes();
+        let ends = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
+        let [a, b] = ethertype.to_ne_bytes();
+        let rest = u64::from_ne_bytes([a, b, protocol, known, way, 0, 0, 0]);
+        // SAFETY: both have 48 bytes without padding, and a key is valid for every bit pattern.
+        unsafe { core::mem::transmute::<[u64; 6], Self>([source[0], source[1], destination[0], destination[1], ends, rest]) }
     }
 }
 
@@ -104,9 +114,9 @@ pub struct FlowTotals {
     pub bytes: u64,
     /// Bytes on the wire, with the headers of each segment; 0 where the hook cannot know.
     pub wire_bytes: u64,
-    /// `CLOCK_MONOTONIC` of the first packet (of a file: since 1970), in nanoseconds.
+    /// `CLOCK_MONOTONIC` of the first packet (of a file: since 1970), in nanoseconds; the kernel's is at most a timer tick early.
     pub first_ns: u64,
-    /// That of the last one.
+    /// That of the last one, likewise.
     pub last_ns: u64,
     /// Payload bytes of TCP that were sent before (`By::Tuple`).
     pub retransmitted_bytes: u64,
@@ -129,3 +139,65 @@ pub struct FlowTotals {
 }
 
 const _: () = assert!(size_of::<FlowTotals>() == 88);
+
+impl FlowTotals {
+    /// Of no packet.
+    pub const NONE: Self = Self {
+        packets: 0,
+        segments: 0,
+        bytes: 0,
+        wire_bytes: 0,
+        first_ns: 0,
+        last_ns: 0,
+        retransmitted_bytes: 0,
+        syn: 0,
+        syn_ack: 0,
+        rst: 0,
+        zero_window: 0,
+        min_bytes: 0,
+        max_bytes: 0,
+        next_sequence: 0,
+        tcp_flags: 0,
+    };
+
+    /// Adds those of other packets: of another part of the run, or of another CPU.
+    pub fn merge(&mut self, more: &Self) {
+        *self = match (self.packets, more.packets) {
+            (_, 0) => *self,
+            (0, _) => *more,
+            _ => Self {
+                packets: self.packets + more.packets,
+                segments: self.segments + more.segments,
+                bytes: self.bytes + more.bytes,
+                wire_bytes: self.wire_bytes + more.wire_bytes,
+                first_ns: self.first_ns.min(more.first_ns),
+                last_ns: self.last_ns.max(more.last_ns),
+                retransmitted_bytes: self.retransmitted_bytes + more.retransmitted_bytes,
+                syn: self.syn.saturating_add(more.syn),
+                syn_ack: self.syn_ack.saturating_add(more.syn_ack),
+                rst: self.rst.saturating_add(more.rst),
+                zero_window: self.zero_window.saturating_add(more.zero_window),
+                min_bytes: self.min_bytes.min(more.min_bytes),
+                max_bytes: self.max_bytes.max(more.max_bytes),
+                next_sequence: if more.last_ns >= self.last_ns { more.next_sequence } else { self.next_sequence },
+                tcp_flags: self.tcp_flags | more.tcp_flags,
+            },
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adds_up_what_each_cpu_has() {
+        let one = FlowTotals { packets: 1, bytes: 60, first_ns: 5, last_ns: 5, min_bytes: 60, max_bytes: 60, ..FlowTotals::NONE };
+        let two = FlowTotals { packets: 2, bytes: 200, first_ns: 2, last_ns: 9, min_bytes: 90, max_bytes: 110, ..FlowTotals::NONE };
+        let both = FlowTotals { packets: 3, bytes: 260, first_ns: 2, last_ns: 9, min_bytes: 60, max_bytes: 110, ..FlowTotals::NONE };
+        for (mut sum, more, expected) in [(one, two, both), (two, one, both), (one, FlowTotals::NONE, one), (FlowTotals::NONE, one, one)] {
+            sum.merge(&more);
+            assert_eq!(sum, expected);
+        }
+    }
+}

@@ -91,6 +91,8 @@ pub struct Headers {
 
 const _: () = assert!(size_of::<Headers>() == 72);
 
+const WORDS: usize = size_of::<Headers>() / 8;
+
 impl Headers {
     /// Of nothing.
     pub const NONE: Self = Self {
@@ -121,6 +123,29 @@ impl Headers {
     #[inline(always)]
     pub fn has(&self, bits: u16) -> bool {
         self.present & bits == bits
+    }
+
+    /// Makes them [`Headers::NONE`], in words: for BPF, the compiler would call a function that goes byte by byte.
+    #[inline(always)]
+    pub fn clear(&mut self) {
+        let words = core::ptr::from_mut(self).cast::<u64>();
+        for at in 0..WORDS {
+            // SAFETY: headers consist of so many aligned words, and are valid when all are zero.
+            unsafe { words.add(at).write_volatile(0) };
+        }
+    }
+
+    /// Writes them somewhere, in words likewise.
+    ///
+    /// # Safety
+    /// `to` is valid and aligned.
+    #[inline(always)]
+    pub unsafe fn write_to(&self, to: *mut Self) {
+        let words = core::ptr::from_ref(self).cast::<u64>();
+        for at in 0..WORDS {
+            // SAFETY: headers consist of so many aligned words, and by the caller's promise.
+            unsafe { to.cast::<u64>().add(at).write_volatile(words.add(at).read()) };
+        }
     }
 
     /// Adds a VLAN tag that is out of band, which counts in [`header_len`](Self::header_len).

@@ -57,52 +57,83 @@ pub struct Ip {
     pub ttl: u8,
     /// Differentiated services codepoint, six bits.
     pub dscp: u8,
-    /// What the packet carries. Of a later fragment of IPv6, this may still be an extension header.
-    pub protocol: u8,
-    /// Where that starts; may be beyond the packet.
-    pub payload: u32,
-    /// Where it ends, as the header has it; may be beyond the packet.
-    pub end: u32,
-    /// What the packet is a part of.
-    pub fragment: Option<Fragment>,
+    /// What is behind these headers.
+    pub content: Content,
 }
 
-/// A part of a datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is behind headers of IP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Content {
+    /// Where it starts; may be beyond the packet.
+    pub start: u32,
+    /// Where it ends, as the headers have it; may be beyond the packet.
+    pub end: u32,
+    /// What it is a part of.
+    pub fragment: Fragment,
+    /// Where `protocol` is named.
+    pub protocol_at: u32,
+    /// What it is. Of a later fragment of IPv6, this may still be an extension header.
+    pub protocol: u8,
+}
+
+/// A part of a datagram; of a whole one, all is zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub struct Fragment {
     /// What all fragments of the datagram have in common.
     pub id: u32,
     /// Place of the part in the datagram's payload, in bytes.
     pub offset: u32,
-    /// Whether it is not the last one.
-    pub more: bool,
-    /// What the datagram's payload begins with.
-    pub protocol: u8,
-    /// Where the header before that, which is none of a fragment, names what follows it.
+    /// Where the header before that of the fragment names what follows it.
     pub protocol_at: u32,
     /// Where the headers end that every fragment has, without the fragment header.
     pub headers_end: u32,
     /// Where the part starts; it ends with the packet.
     pub start: u32,
+    /// What the datagram's payload begins with.
+    pub protocol: u8,
+    /// Whether it is not the last one.
+    pub more: bool,
 }
 
-impl Ip {
-    /// Whether it is a fragment, and not the first one.
+impl Fragment {
+    /// Whether it is one at all.
     #[inline(always)]
-    pub fn is_later_fragment(&self) -> bool {
-        self.fragment.is_some_and(|fragment| fragment.offset != 0)
+    pub fn is_one(&self) -> bool {
+        self.offset != 0 || self.more
+    }
+
+    /// Whether it is one, and not the first.
+    #[inline(always)]
+    pub fn is_later(&self) -> bool {
+        self.offset != 0
     }
 }
 
 /// Why a walk did not get to what the packet carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Flaw {
     /// The packet ends within a header.
-    Cut,
+    Cut = 1,
     /// A header contradicts itself.
-    Malformed,
+    Malformed = 2,
     /// More extension headers than are walked.
-    TooDeep,
+    TooDeep = 3,
+}
+
+impl Flaw {
+    /// What a walk came to, from what a global function (see the crate's documentation) answered: the flaw, or 0.
+    #[inline(always)]
+    pub fn result(number: u32) -> Result<(), Self> {
+        match number {
+            0 => Ok(()),
+            1 => Err(Self::Cut),
+            2 => Err(Self::Malformed),
+            _ => Err(Self::TooDeep),
+        }
+    }
 }
 
 /// Walks from `at` on; `ethertype` is IPv4 or IPv6. What is known of a flawed packet is in `ip` all the same.
@@ -130,21 +161,23 @@ fn v4<L: Load>(packet: &mut L, at: u32, ip: &mut Ip) -> Result<(), Flaw> {
     ip.version = 4;
     ip.ttl = header[8];
     ip.dscp = header[1] >> 2;
-    ip.protocol = header[9];
-    ip.payload = at + len;
+    let content = &mut ip.content;
+    content.protocol = header[9];
+    content.protocol_at = at + 9;
+    content.start = at + len;
     // Zero: more than 64 KiB in one packet (BIG TCP, kernel 6.3); otherwise what follows is padding.
-    ip.end = if total == 0 { packet.packet_len() } else { at + total };
+    content.end = if total == 0 { packet.packet_len() } else { at + total };
     let place = u16::from_be_bytes([header[6], header[7]]);
     if place & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0 {
-        ip.fragment = Some(Fragment {
+        content.fragment = Fragment {
             id: u16::from_be_bytes([header[4], header[5]]) as u32,
             offset: (place & FRAGMENT_OFFSET) as u32 * 8,
             more: place & MORE_FRAGMENTS != 0,
-            protocol: ip.protocol,
-            protocol_at: at + 9,
-            headers_end: ip.payload,
-            start: ip.payload,
-        });
+            protocol: content.protocol,
+            protocol_at: content.protocol_at,
+            headers_end: content.start,
+            start: content.start,
+        };
     }
     if total != 0 && total < len { Err(Flaw::Malformed) } else { Ok(()) }
 }
@@ -166,46 +199,60 @@ fn v6<L: Load>(packet: &mut L, at: u32, ip: &mut Ip) -> Result<(), Flaw> {
     ip.version = 6;
     ip.ttl = header[7];
     ip.dscp = (header[0] & 0x0f) << 2 | header[1] >> 6;
-    ip.protocol = header[6];
-    ip.payload = at + LEN;
+    let content = &mut ip.content;
+    content.protocol = header[6];
+    content.protocol_at = at + 6;
+    content.start = at + LEN;
     // Zero: a jumbogram (RFC 2675), which BIG TCP makes too.
-    let is_jumbo = payload == 0 && ip.protocol != protocol::NO_NEXT_HEADER;
-    ip.end = if is_jumbo { packet.packet_len() } else { at + LEN + payload };
-    extensions(packet, at + 6, ip)
+    let is_jumbo = payload == 0 && header[6] != protocol::NO_NEXT_HEADER;
+    content.end = if is_jumbo { packet.packet_len() } else { at + LEN + payload };
+    if !is_extension(header[6]) {
+        return Ok(());
+    }
+    // What has its address taken is a copy, so that the others stay in registers.
+    let mut copy = *content;
+    let walked = packet.extensions(&mut copy);
+    *content = copy;
+    walked
 }
 
-/// RFC 8200 section 4: the extension headers that may stand before what the packet carries; `protocol_at` is where the header before
-/// names the first of them.
 #[inline(always)]
-fn extensions<L: Load>(packet: &mut L, mut protocol_at: u32, ip: &mut Ip) -> Result<(), Flaw> {
+fn is_extension(protocol: u8) -> bool {
     use protocol::{AUTHENTICATION, DESTINATION, FRAGMENT, HOP_BY_HOP, ROUTING};
+    matches!(protocol, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION)
+}
+
+/// RFC 8200 section 4: goes over the extension headers that may stand before what the packet carries. This is [`Load::extensions`].
+#[inline(always)]
+pub fn extensions<L: Load>(packet: &mut L, content: &mut Content) -> Result<(), Flaw> {
     /// What the packet carries included.
     const MAX_HEADERS: u32 = 8;
     const SHORTEST: u32 = 8;
     for _ in 0..MAX_HEADERS {
-        if !matches!(ip.protocol, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION) {
+        let at = content.start;
+        if !is_extension(content.protocol) {
             return Ok(());
         }
-        if ip.payload + SHORTEST > ip.end {
+        if at + SHORTEST > content.end {
             return Err(Flaw::Cut);
         }
         let mut header = Header::<{ SHORTEST as usize }>::empty();
-        let Some(header) = packet.load(ip.payload, &mut header) else {
+        let Some(header) = packet.load(at, &mut header) else {
             return Err(Flaw::Cut);
         };
-        let len = match ip.protocol {
-            FRAGMENT => {
-                fragment(header, protocol_at, ip)?;
-                SHORTEST
-            }
-            // RFC 4302 section 2.2: in units of 4 bytes, less 2.
-            AUTHENTICATION => (header[1] as u32 + 2) * 4,
-            _ => (header[1] as u32 + 1) * 8,
-        };
-        ip.protocol = header[0];
-        protocol_at = ip.payload;
-        ip.payload += len;
-        if ip.is_later_fragment() {
+        content.start = at
+            + match content.protocol {
+                protocol::FRAGMENT => SHORTEST,
+                // RFC 4302 section 2.2: in units of 4 bytes, less 2.
+                protocol::AUTHENTICATION => (header[1] as u32 + 2) * 4,
+                _ => (header[1] as u32 + 1) * 8,
+            };
+        if content.protocol == protocol::FRAGMENT {
+            fragment(header, at, content)?;
+        }
+        content.protocol = header[0];
+        content.protocol_at = at;
+        if content.fragment.is_later() {
             return Ok(());
         }
     }
@@ -214,25 +261,25 @@ fn extensions<L: Load>(packet: &mut L, mut protocol_at: u32, ip: &mut Ip) -> Res
 
 /// RFC 8200 section 4.5; without offset and "more fragments" it is a whole datagram (RFC 6946).
 #[inline(always)]
-fn fragment(header: &[u8; 8], protocol_at: u32, ip: &mut Ip) -> Result<(), Flaw> {
+fn fragment(header: &[u8; 8], at: u32, content: &mut Content) -> Result<(), Flaw> {
     const MORE_FRAGMENTS: u16 = 1;
     const FRAGMENT_OFFSET: u16 = 0xfff8;
     let place = u16::from_be_bytes([header[2], header[3]]);
     if place & (MORE_FRAGMENTS | FRAGMENT_OFFSET) == 0 {
         return Ok(());
     }
-    if ip.fragment.is_some() {
+    if content.fragment.is_one() {
         return Err(Flaw::Malformed);
     }
-    ip.fragment = Some(Fragment {
+    content.fragment = Fragment {
         id: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
         offset: (place & FRAGMENT_OFFSET) as u32,
         more: place & MORE_FRAGMENTS != 0,
         protocol: header[0],
-        protocol_at,
-        headers_end: ip.payload,
-        start: ip.payload + 8,
-    });
+        protocol_at: content.protocol_at,
+        headers_end: at,
+        start: content.start,
+    };
     Ok(())
 }
 

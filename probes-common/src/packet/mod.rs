@@ -7,7 +7,7 @@ pub mod record;
 
 use core::mem::MaybeUninit;
 
-use ip::{Ip, protocol};
+use ip::{Content, Flaw, Ip, protocol};
 
 /// Room for the bytes of a header, aligned so that addresses are copied in words.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,20 @@ pub trait Load {
     fn load<'h, const N: usize>(&mut self, offset: u32, header: &'h mut Header<N>) -> Option<&'h [u8; N]>;
     /// Length of the packet from there on.
     fn packet_len(&self) -> u32;
+    /// Where something ends that goes to `claimed`, by what it says itself: there, or where the packet does.
+    #[inline(always)]
+    fn end(&self, claimed: u32) -> u32 {
+        let len = self.packet_len();
+        if claimed < len { claimed } else { len }
+    }
+    /// [`ip::extensions`]: a probe for which that is too much in one function has another one call it.
+    #[inline(always)]
+    fn extensions(&mut self, content: &mut Content) -> Result<(), Flaw>
+    where
+        Self: Sized,
+    {
+        ip::extensions(self, content)
+    }
 }
 
 /// EtherType numbers (IEEE 802).
@@ -77,6 +91,12 @@ impl Address {
     pub fn bytes(self) -> [u8; 16] {
         // SAFETY: 16 bytes without padding, valid for every bit pattern.
         unsafe { core::mem::transmute::<[u64; 2], [u8; 16]>(self.0) }
+    }
+
+    /// The same as two words.
+    #[inline(always)]
+    pub(crate) fn words(self) -> [u64; 2] {
+        self.0
     }
 
     /// Some total order.
@@ -132,10 +152,10 @@ pub fn parse<L: Load>(packet: &mut L, ethertype: u16, tcp: &mut Tcp) -> Kind {
         return Kind::Other;
     }
     let mut ip = Ip::default();
-    if ip::walk(packet, ethertype, offset, &mut ip).is_err() || ip.protocol != protocol::TCP {
+    if ip::walk(packet, ethertype, offset, &mut ip).is_err() || ip.content.protocol != protocol::TCP {
         return Kind::Other;
     }
-    if ip.is_later_fragment() {
+    if ip.content.fragment.is_later() {
         return Kind::Fragment;
     }
     segment(packet, &ip, tcp)
@@ -178,12 +198,12 @@ fn ip(ethertype: u16, first: u8) -> Option<u16> {
 #[inline(always)]
 fn segment<L: Load>(packet: &mut L, ip: &Ip, tcp: &mut Tcp) -> Kind {
     let mut header = Header::<20>::empty();
-    let Some(header) = packet.load(ip.payload, &mut header) else {
+    let Some(header) = packet.load(ip.content.start, &mut header) else {
         return Kind::Other;
     };
     let header_len = (header[12] >> 4) as u32 * 4;
-    let payload = ip.payload + header_len;
-    let end = if ip.end > packet.packet_len() { packet.packet_len() } else { ip.end };
+    let payload = ip.content.start + header_len;
+    let end = packet.end(ip.content.end);
     if header_len < 20 || payload > end {
         return Kind::Other;
     }

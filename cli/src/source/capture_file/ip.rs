@@ -1,6 +1,9 @@
 //! What `packet::parse` does not tell of an IP packet: whether it is a fragment, and whether it is TCP at all.
 
+use ehl_probes_common::packet::ip::{self, Content, Ip, protocol};
 use ehl_probes_common::packet::{Address, ethertype};
+
+use super::bytes::Bytes;
 
 /// What an IP packet is.
 #[derive(Debug)]
@@ -37,128 +40,53 @@ pub(super) struct Fragment<'a> {
     pub(super) payload: &'a [u8],
 }
 
-const TCP: u8 = 6;
-
-/// Looks at the bytes of a network layer.
+/// Looks at a packet from its network layer on.
 #[inline]
-pub(super) fn look(ethertype: u16, bytes: &[u8]) -> Datagram<'_> {
-    match ethertype {
-        ethertype::IPV4 => ipv4(bytes),
-        ethertype::IPV6 => ipv6(bytes),
-        _ => Datagram::Other,
-    }
-}
-
-#[inline]
-fn ipv4(bytes: &[u8]) -> Datagram<'_> {
-    let Some(header) = bytes.first_chunk::<20>() else {
-        return Datagram::Undecodable;
-    };
-    if header[0] >> 4 != 4 {
-        return Datagram::Undecodable;
-    }
-    if header[9] != TCP {
+pub(super) fn look<'a>(ethertype: u16, packet: &mut Bytes<'a>) -> Datagram<'a> {
+    if !matches!(ethertype, ethertype::IPV4 | ethertype::IPV6) {
         return Datagram::Other;
     }
-    // "More fragments", and the offset.
-    if u16::from_be_bytes([header[6], header[7]]) & 0x3fff == 0 {
-        return Datagram::Whole;
+    let mut ip = Ip::default();
+    let walked = ip::walk(packet, ethertype, 0, &mut ip);
+    let is_tcp = ip.content.protocol == protocol::TCP;
+    match walked {
+        _ if ip.content.fragment.is_one() => fragment(&ip, packet),
+        Err(_) => Datagram::Undecodable,
+        Ok(()) if is_tcp => Datagram::Whole,
+        Ok(()) => Datagram::Other,
     }
-    ipv4_fragment(header, bytes).map_or(Datagram::Undecodable, Datagram::Fragment)
 }
 
+/// A part of a datagram; what follows the fragment header counts once the datagram is whole.
 #[cold]
-fn ipv4_fragment<'a>(header: &[u8; 20], bytes: &'a [u8]) -> Option<Fragment<'a>> {
-    let header_len = usize::from(header[0] & 0x0f) * 4;
-    let total = usize::from(u16::from_be_bytes([header[2], header[3]]));
-    let place = u16::from_be_bytes([header[6], header[7]]);
-    if header_len < 20 {
-        return None;
+fn fragment<'a>(ip: &Ip, packet: &Bytes<'a>) -> Datagram<'a> {
+    let Content { fragment: part, end, .. } = ip.content;
+    if !may_lead_to_tcp(part.protocol) {
+        return Datagram::Other;
     }
-    Some(Fragment {
-        source: Address::v4([header[12], header[13], header[14], header[15]]),
-        destination: Address::v4([header[16], header[17], header[18], header[19]]),
-        id: u32::from(u16::from_be_bytes([header[4], header[5]])),
-        protocol: TCP,
-        headers: bytes.get(..header_len)?,
-        protocol_at: 9,
-        offset: u32::from(place & 0x1fff) * 8,
-        len: u32::try_from(total.checked_sub(header_len)?).ok()?,
-        more: place & 0x2000 != 0,
-        payload: bytes.get(header_len..total.min(bytes.len()))?,
+    let (Some(headers), Some(len)) = (packet.captured().get(..part.headers_end as usize), end.checked_sub(part.start)) else {
+        return Datagram::Undecodable;
+    };
+    // Zero stands for more than the field can tell, and so much is not fragmented.
+    let length_at = if ip.version == 4 { 2 } else { 4 };
+    if headers.get(length_at..length_at + 2) == Some(&[0, 0]) {
+        return Datagram::Undecodable;
+    }
+    Datagram::Fragment(Fragment {
+        source: ip.source,
+        destination: ip.destination,
+        id: part.id,
+        protocol: part.protocol,
+        headers,
+        protocol_at: part.protocol_at as usize,
+        offset: part.offset,
+        len,
+        more: part.more,
+        payload: packet.part(part.start, len),
     })
 }
 
-#[inline]
-fn ipv6(bytes: &[u8]) -> Datagram<'_> {
-    let Some(header) = bytes.first_chunk::<40>() else {
-        return Datagram::Undecodable;
-    };
-    if header[0] >> 4 != 6 {
-        return Datagram::Undecodable;
-    }
-    if header[6] == TCP { Datagram::Whole } else { ipv6_extended(header, bytes).unwrap_or(Datagram::Undecodable) }
-}
-
-mod extension {
-    pub(super) const HOP_BY_HOP: u8 = 0;
-    pub(super) const ROUTING: u8 = 43;
-    pub(super) const FRAGMENT: u8 = 44;
-    pub(super) const AUTHENTICATION: u8 = 51;
-    pub(super) const DESTINATION: u8 = 60;
-}
-
-/// Walks the headers that `packet::parse` walks, up to a fragment header that is meant.
-#[cold]
-fn ipv6_extended<'a>(header: &[u8; 40], bytes: &'a [u8]) -> Option<Datagram<'a>> {
-    const MAX_HEADERS: usize = 8;
-    let (mut next, mut next_at, mut at) = (header[6], 6, 40);
-    for _ in 0..MAX_HEADERS {
-        let start = bytes.get(at..)?.first_chunk::<4>();
-        let len = match next {
-            TCP => return Some(Datagram::Whole),
-            extension::HOP_BY_HOP | extension::ROUTING | extension::DESTINATION => (usize::from(start?[1]) + 1) * 8,
-            extension::AUTHENTICATION => (usize::from(start?[1]) + 2) * 4,
-            // RFC 6946: without offset and "more fragments" it is a whole datagram.
-            extension::FRAGMENT if u16::from_be_bytes([start?[2], start?[3]]) & 0xfff9 == 0 => 8,
-            extension::FRAGMENT => return ipv6_fragment(header, bytes, next_at, at),
-            _ => return Some(Datagram::Other),
-        };
-        (next, next_at, at) = (start?[0], at, at + len);
-    }
-    None
-}
-
-/// `fragment_at` is where the fragment header is, `next_at` where the header before it names it.
-fn ipv6_fragment<'a>(header: &[u8; 40], bytes: &'a [u8], next_at: usize, fragment_at: usize) -> Option<Datagram<'a>> {
-    let fragment = bytes.get(fragment_at..)?.first_chunk::<8>()?;
-    let place = u16::from_be_bytes([fragment[2], fragment[3]]);
-    let start = fragment_at + 8;
-    let end = 40 + usize::from(u16::from_be_bytes([header[4], header[5]]));
-    let protocol = fragment[0];
-    if !may_lead_to_tcp(protocol) {
-        return Some(Datagram::Other);
-    }
-    Some(Datagram::Fragment(Fragment {
-        source: address(header, 8),
-        destination: address(header, 24),
-        id: u32::from_be_bytes([fragment[4], fragment[5], fragment[6], fragment[7]]),
-        protocol,
-        headers: &bytes[..fragment_at],
-        protocol_at: next_at,
-        offset: u32::from(place & 0xfff8),
-        len: u32::try_from(end.checked_sub(start)?).ok()?,
-        more: place & 1 != 0,
-        payload: bytes.get(start..end.min(bytes.len()))?,
-    }))
-}
-
 fn may_lead_to_tcp(protocol: u8) -> bool {
-    matches!(protocol, TCP | extension::HOP_BY_HOP | extension::ROUTING | extension::AUTHENTICATION | extension::DESTINATION)
-}
-
-fn address(header: &[u8; 40], at: usize) -> Address {
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&header[at..at + 16]);
-    Address::v6(bytes)
+    use protocol::{AUTHENTICATION, DESTINATION, HOP_BY_HOP, ROUTING, TCP};
+    matches!(protocol, TCP | HOP_BY_HOP | ROUTING | AUTHENTICATION | DESTINATION)
 }

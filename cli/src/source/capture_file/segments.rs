@@ -1,12 +1,13 @@
 //! From the packets of a capture file to the segments of watched connections.
 
-use ehl_probes_common::packet::{self, Header, Kind, Load, Tcp};
+use ehl_probes_common::packet::{self, Kind, Tcp};
 use ehl_probes_common::record::tcp_flag;
 
+use super::Packet;
+use super::bytes::Bytes;
 use super::fragments::Fragments;
 use super::ip::{self, Datagram};
-
-use super::{Packet, link};
+use super::link::{self, UnsupportedLinks};
 use crate::stream::watched::{Filter, Watched};
 use crate::stream::{Endpoint, Identity, Origin, Part, Segment};
 
@@ -31,9 +32,7 @@ pub struct Counters {
     /// Packets that are cut within their headers, or whose headers contradict themselves.
     pub undecodable: u64,
     /// Packets with a link type that is not known here.
-    pub unsupported_link: u64,
-    /// The first few of these link types, each once.
-    pub unsupported_link_types: [Option<u16>; 4],
+    pub unsupported_link: UnsupportedLinks,
 }
 
 impl Segments {
@@ -49,16 +48,14 @@ impl Segments {
         let network = match link::network(packet.link_type, packet.bytes) {
             Ok(network) => network,
             Err(link::Error::Cut) => return self.counters.undecodable += 1,
-            Err(link::Error::Unsupported) => return self.counters.unsupported(packet.link_type),
+            Err(link::Error::Unsupported) => return self.counters.unsupported_link.count(packet.link_type),
         };
-        let bytes = packet.bytes.get(network.offset..).unwrap_or(&[]);
+        let wire_len = (packet.wire_len as usize).saturating_sub(network.offset);
+        let mut bytes = Bytes::new(packet.bytes.get(network.offset..).unwrap_or(&[]), wire_len);
         let Self { filter, fragments, counters } = self;
         let mut decode = Decode { time_ns: packet.time_ns, filter, counters };
-        match ip::look(network.ethertype, bytes) {
-            Datagram::Whole => {
-                let wire_len = (packet.wire_len as usize).saturating_sub(network.offset);
-                decode.datagram(network.ethertype, Bytes::new(bytes, wire_len), each);
-            }
+        match ip::look(network.ethertype, &mut bytes) {
+            Datagram::Whole => decode.datagram(network.ethertype, bytes, each),
             Datagram::Fragment(fragment) => {
                 if let Some((ethertype, bytes)) = fragments.push(packet.time_ns, &fragment) {
                     decode.datagram(ethertype, Bytes::new(bytes, bytes.len()), each);
@@ -77,17 +74,6 @@ impl Segments {
     /// What became of the packets so far.
     pub fn counters(&self) -> Counters {
         Counters { fragments: self.fragments.given_up(), ..self.counters }
-    }
-}
-
-impl Counters {
-    #[cold]
-    fn unsupported(&mut self, link_type: u16) {
-        self.unsupported_link += 1;
-        let mut places = self.unsupported_link_types.iter_mut();
-        if let Some(place) = places.find(|place| place.is_none_or(|known| known == link_type)) {
-            *place = Some(link_type);
-        }
     }
 }
 
@@ -146,41 +132,6 @@ pub fn split<'a>(mut part: Part<'a>, pass: &mut impl FnMut(Part<'a>)) {
     pass(part);
     if part.covered > 0 && part.tcp_flags & (tcp_flag::FIN | tcp_flag::RST) != 0 {
         pass(Part { sequence: part.sequence.wrapping_add(part.covered), covered: 0, captured: b"", ..part });
-    }
-}
-
-/// A packet from its network layer on, as far as it was captured.
-struct Bytes<'a> {
-    captured: &'a [u8],
-    wire_len: u32,
-}
-
-impl<'a> Bytes<'a> {
-    fn new(captured: &'a [u8], wire_len: usize) -> Self {
-        /// More than any packet: 512 KiB with BIG TCP (`GSO_MAX_SIZE`). The length is as much as a file claims.
-        const MAX_WIRE_LEN: u32 = 1 << 20;
-        let wire_len = u32::try_from(wire_len.max(captured.len())).unwrap_or(u32::MAX);
-        Self { captured, wire_len: wire_len.min(MAX_WIRE_LEN) }
-    }
-
-    /// What was captured of `len` bytes from `at` on.
-    fn part(&self, at: u32, len: u32) -> &'a [u8] {
-        let rest = self.captured.get(at as usize..).unwrap_or(&[]);
-        rest.get(..len as usize).unwrap_or(rest)
-    }
-}
-
-impl Load for Bytes<'_> {
-    #[inline(always)]
-    fn load<'h, const N: usize>(&mut self, offset: u32, header: &'h mut Header<N>) -> Option<&'h [u8; N]> {
-        let bytes = self.captured.get(offset as usize..)?.first_chunk::<N>()?;
-        Some(header.0.write(*bytes))
-    }
-
-    /// The length on the wire, so that a payload has its true length where the capture cut it.
-    #[inline(always)]
-    fn packet_len(&self) -> u32 {
-        self.wire_len
     }
 }
 

@@ -90,25 +90,24 @@ fn network<L: Load>(packet: &mut L, at: u32, ethertype: u16, headers: &mut Heade
             Flaw::TooDeep => present::TOO_DEEP,
         });
     }
-    let packet_len = packet.packet_len();
-    let end = if ip.end < packet_len { ip.end } else { packet_len };
-    let len = if ip.is_later_fragment() { 0 } else { transport(packet, &ip, end, headers)? };
-    let payload = ip.payload + len;
+    let content = &ip.content;
+    let end = packet.end(content.end);
+    let len = if content.fragment.is_later() { 0 } else { transport(packet, content.protocol, content.start, end, headers)? };
+    let payload = content.start + len;
     if payload > end { headers.flawed(present::CUT) } else { Some((payload, end)) }
 }
 
 /// Length of the transport header, also if it is longer than the packet; `None` when it cannot be told.
 #[inline(always)]
-fn transport<L: Load>(packet: &mut L, ip: &Ip, end: u32, headers: &mut Headers) -> Option<u32> {
-    let at = ip.payload;
+fn transport<L: Load>(packet: &mut L, protocol: u8, at: u32, end: u32, headers: &mut Headers) -> Option<u32> {
     let mut tcp = Header::<{ TCP_LEN as usize }>::empty();
-    if ip.protocol == protocol::TCP
+    if protocol == protocol::TCP
         && at + TCP_LEN <= end
         && let Some(tcp) = packet.load(at, &mut tcp)
     {
         return headers.set_tcp(tcp);
     }
-    let len = match ip.protocol {
+    let len = match protocol {
         protocol::TCP => TCP_LEN,
         protocol::UDP | protocol::UDP_LITE => UDP_LEN,
         protocol::ICMP | protocol::ICMPV6 => ICMP_LEN,
@@ -120,12 +119,12 @@ fn transport<L: Load>(packet: &mut L, ip: &Ip, end: u32, headers: &mut Headers) 
     let Some(first) = (if at + PORTS_LEN <= end { packet.load(at, &mut first) } else { None }) else {
         return headers.flawed(present::CUT);
     };
-    if matches!(ip.protocol, protocol::ICMP | protocol::ICMPV6) {
+    if matches!(protocol, protocol::ICMP | protocol::ICMPV6) {
         headers.set_icmp(first[0], first[1]);
     } else {
         headers.set_ports([first[0], first[1]], [first[2], first[3]]);
     }
-    match ip.protocol {
+    match protocol {
         // What was read is all that there is of it.
         protocol::TCP => headers.flawed(present::CUT),
         protocol::DCCP => dccp_len(packet, at, end, headers),
@@ -147,20 +146,20 @@ fn dccp_len<L: Load>(packet: &mut L, at: u32, end: u32, headers: &mut Headers) -
 impl Headers {
     #[inline(always)]
     fn set_ip(&mut self, ip: &Ip) {
-        let Ip { source, destination, version, ttl, dscp, protocol, fragment, payload: _, end: _ } = *ip;
+        let Ip { source, destination, version, ttl, dscp, content } = *ip;
         self.source = source;
         self.destination = destination;
         self.ip_version = version;
         self.ttl = ttl;
         self.dscp = dscp;
-        self.protocol = protocol;
+        self.protocol = content.protocol;
         if version != 0 {
             self.present |= present::IP;
         }
-        if fragment.is_some() {
+        if content.fragment.is_one() {
             self.present |= present::FRAGMENT;
         }
-        if ip.is_later_fragment() {
+        if content.fragment.is_later() {
             self.present |= present::LATER_FRAGMENT;
         }
     }

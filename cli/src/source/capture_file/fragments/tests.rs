@@ -1,4 +1,5 @@
 use super::*;
+use crate::source::capture_file::bytes::Bytes;
 use crate::source::capture_file::ip::{self, Datagram as Looked};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -27,12 +28,16 @@ fn ipv6(id: u16, offset: u16, more: bool, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+fn look(ethertype: u16, bytes: &[u8]) -> Looked<'_> {
+    ip::look(ethertype, &mut Bytes::new(bytes, bytes.len()))
+}
+
 type Make = fn(u16, u16, bool, &[u8]) -> Vec<u8>;
 
 const VERSIONS: [(u16, Make); 2] = [(ethertype::IPV4, ipv4), (ethertype::IPV6, ipv6)];
 
 fn push(fragments: &mut Fragments, time_ns: u64, (ethertype, bytes): (u16, &[u8])) -> Option<Vec<u8>> {
-    let Looked::Fragment(fragment) = ip::look(ethertype, bytes) else { panic!("no fragment") };
+    let Looked::Fragment(fragment) = look(ethertype, bytes) else { panic!("no fragment") };
     let (whole_ethertype, whole) = fragments.push(time_ns, &fragment)?;
     assert_eq!(whole_ethertype, ethertype);
     Some(whole.to_vec())
@@ -257,27 +262,27 @@ fn the_oldest_of_too_many_bytes_makes_room() {
 fn fragments_of_other_protocols_are_not_held() {
     let mut udp = ipv4(7, 0, true, b"12345678");
     udp[9] = 17;
-    assert!(matches!(ip::look(ethertype::IPV4, &udp), Looked::Other));
+    assert!(matches!(look(ethertype::IPV4, &udp), Looked::Other));
     let mut udp = ipv6(7, 0, true, b"12345678");
     udp[48] = 17;
-    assert!(matches!(ip::look(ethertype::IPV6, &udp), Looked::Other));
+    assert!(matches!(look(ethertype::IPV6, &udp), Looked::Other));
 }
 
 #[test]
 fn an_atomic_fragment_is_a_whole_datagram() {
-    assert!(matches!(ip::look(ethertype::IPV6, &ipv6(7, 0, false, b"12345678")), Looked::Whole));
+    assert!(matches!(look(ethertype::IPV6, &ipv6(7, 0, false, b"12345678")), Looked::Whole));
 }
 
 #[test]
 fn fragments_whose_lengths_contradict_themselves_are_undecodable() {
     let mut short = ipv4(7, 0, true, b"12345678");
     short[2..4].copy_from_slice(&[0, 23]);
-    assert!(matches!(ip::look(ethertype::IPV4, &short), Looked::Undecodable));
+    assert!(matches!(look(ethertype::IPV4, &short), Looked::Undecodable));
     short[2..4].copy_from_slice(&[0, 0]);
-    assert!(matches!(ip::look(ethertype::IPV4, &short), Looked::Undecodable));
+    assert!(matches!(look(ethertype::IPV4, &short), Looked::Undecodable));
     let mut short = ipv6(7, 0, true, b"12345678");
     short[4..6].copy_from_slice(&[0, 15]);
-    assert!(matches!(ip::look(ethertype::IPV6, &short), Looked::Undecodable));
+    assert!(matches!(look(ethertype::IPV6, &short), Looked::Undecodable));
 }
 
 #[test]

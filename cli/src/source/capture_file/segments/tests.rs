@@ -22,7 +22,7 @@ fn seen(segment: &Segment<'_>) -> Seen {
 }
 
 fn feed(segments: &mut Segments, link_type: u16, bytes: &[u8], wire_len: usize) -> Vec<Seen> {
-    let packet = Packet { time_ns: 5, link_type, interface: 0, bytes, wire_len: wire_len as u32 };
+    let packet = Packet { time_ns: 5, link_type, interface: 0, bytes, wire_len: wire_len as u32, way: None };
     let mut all = Vec::new();
     segments.packet(&packet, &mut |segment| all.push(seen(segment)));
     all
@@ -99,7 +99,7 @@ fn finds_tcp_behind_every_link_layer() {
 fn keeps_addresses_and_numbers() {
     let mut segments = Segments::new(&Watched::default());
     for (bytes, ends) in [(ipv4(ACK, b"x"), ["10.0.0.1", "10.0.0.2"]), (ipv6(ACK, b"x"), ["fd00::1", "fd00::2"])] {
-        let packet = Packet { time_ns: 5, link_type: RAW, interface: 3, bytes: &bytes, wire_len: bytes.len() as u32 };
+        let packet = Packet { time_ns: 5, link_type: RAW, interface: 3, bytes: &bytes, wire_len: bytes.len() as u32, way: None };
         let mut count = 0;
         segments.packet(&packet, &mut |segment| {
             assert_eq!([segment.source.ip().to_string(), segment.destination.ip().to_string()], ends);
@@ -258,8 +258,7 @@ fn counts_what_it_cannot_use() {
         packets: 13,
         not_tcp: 3,
         undecodable: 3,
-        unsupported_link: 7,
-        unsupported_link_types: [Some(105), Some(127), Some(192), Some(195)],
+        unsupported_link: UnsupportedLinks { packets: 7, types: [Some(105), Some(127), Some(192), Some(195)] },
         ..Counters::default()
     };
     assert_eq!(segments.counters(), expected);
@@ -317,8 +316,14 @@ fn survives_every_byte() {
         }
         bytes.truncate(random.below(bytes.len() * 3 + 1));
         let wire_len = bytes.len() + random.below(2) * random.below(3000);
-        let packet =
-            Packet { time_ns: random.below(1 << 31) as u64 * 60, link_type, interface: 0, bytes: &bytes, wire_len: wire_len as u32 };
+        let packet = Packet {
+            time_ns: random.below(1 << 31) as u64 * 60,
+            link_type,
+            interface: 0,
+            bytes: &bytes,
+            wire_len: wire_len as u32,
+            way: None,
+        };
         let survived = catch_unwind(AssertUnwindSafe(|| {
             segments.packet(&packet, &mut |Segment { part, .. }| {
                 assert!(part.captured.len() <= part.covered as usize && part.covered <= 65_536 + 3000);
@@ -328,6 +333,6 @@ fn survives_every_byte() {
     }
     let Counters { packets, segments: passed, fragments, not_tcp, undecodable, unsupported_link, .. } = segments.counters();
     assert_eq!(packets, 200_000);
-    assert_eq!(unsupported_link, 0);
+    assert_eq!(unsupported_link.packets, 0);
     assert!([passed, fragments, not_tcp, undecodable].iter().all(|count| *count > 1000), "{:?}", segments.counters());
 }
