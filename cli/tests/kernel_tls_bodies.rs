@@ -13,7 +13,7 @@ use support::tls::certificate::Certificates;
 use support::tls::client::{Asker, Kind as Asks, Talk, talk};
 use support::tls::exchange::Request;
 use support::tls::node::{Node, nodes};
-use support::tls::rows::{Truth, rows_of, wait_until_probing};
+use support::tls::rows::{Truth, rows_of};
 use support::tls::server::{Kind as Serves, Server};
 
 /// Beyond the last mark.
@@ -145,7 +145,7 @@ fn assert_repeated_writes(formats: &[&str]) {
     let columns = |format: &str| if format == "ndjson" { vec!["--columns", COLUMNS] } else { vec![] };
     let start = |format: &&str| {
         let mut capture = Capture::spawn(&mut ehl(&netns, &[&CAPTURE[..], &[format, "--verbose"], &columns(format)].concat()));
-        wait_until_probing(&mut capture);
+        capture.wait_until_told("attached ssl-uprobe");
         capture
     };
     let captures: Vec<_> = formats.iter().map(start).collect();

@@ -188,10 +188,77 @@ fn connections_that_are_reset_have_whole_addresses_or_none() {
     run(netns.command(python()).args(["-c", RESETS, &certificates.file("authority.pem")]));
     let outcome = capture.stop().exited(0);
     let rows = outcome.rows();
-    let of_server: Vec<_> = rows.iter().filter(|row| row["comm"] == "nginx" && !row["path"].is_null()).collect();
+    let is_reset = |row: &&serde_json::Value| row["path"].as_str().is_some_and(|path| path.starts_with("/s200/reset/"));
+    let of_server: Vec<_> = rows.iter().filter(|row| row["comm"] == "nginx").filter(is_reset).collect();
     assert_eq!(of_server.len(), 300, "{outcome}");
     for row in of_server {
         let whole = row["dst"] == "127.0.0.1" && row["dst_port"] == 8080 && row["src_port"].as_u64().is_some_and(|port| port > 0);
         assert!(whole || row["dst"].is_null() && row["dst_port"].is_null() && row["src"].is_null(), "{row}");
+    }
+}
+
+/// Asks on each of its connections and is not answered: the path says the client's port. One thread serves all of them, as they come.
+const SILENCE: &str = "
+import selectors, socket, ssl, sys, threading
+folder, at_once = sys.argv[1], int(sys.argv[2])
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(folder + '/certificate.pem', folder + '/key.pem')
+listener = socket.create_server(('127.0.0.1', 8080), backlog=200)
+
+def serve(count):
+    waiting = selectors.DefaultSelector()
+    waiting.register(listener, selectors.EVENT_READ)
+    while count:
+        for key, _ in waiting.select():
+            if key.fileobj is listener:
+                connection = context.wrap_socket(listener.accept()[0], server_side=True, do_handshake_on_connect=False)
+                connection.setblocking(False)
+                waiting.register(connection, selectors.EVENT_READ)
+                continue
+            try:
+                if not key.fileobj.recv(4096):
+                    waiting.unregister(key.fileobj)
+                    key.fileobj.close()
+                    count -= 1
+            except ssl.SSLWantReadError:
+                pass
+
+def ask(barrier):
+    plain = socket.create_connection(('127.0.0.1', 8080))
+    barrier.wait()
+    trusting = ssl.create_default_context(cafile=folder + '/authority.pem')
+    with trusting.wrap_socket(plain, server_hostname='127.0.0.1') as tls:
+        barrier.wait()
+        tls.sendall(b'GET /s200/silence/%d HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' % tls.getsockname()[1])
+        barrier.wait()
+
+serving = threading.Thread(target=serve, args=(40,))
+serving.start()
+for _ in range(40 // at_once):
+    barrier = threading.Barrier(at_once)
+    asking = [threading.Thread(target=ask, args=(barrier,)) for _ in range(at_once)]
+    for thread in asking: thread.start()
+    for thread in asking: thread.join()
+serving.join()
+";
+
+#[test]
+fn requests_without_an_answer_have_addresses() {
+    if !can_run(&[&python()]) {
+        return;
+    }
+    for at_once in ["1", "20"] {
+        let netns = Netns::new();
+        let certificates = Certificates::make();
+        let capture = Capture::start(&netns, &CAPTURE);
+        run(netns.command(python()).args(["-c", SILENCE, &certificates.folder().to_string_lossy(), at_once]));
+        let outcome = capture.stop().exited(0);
+        let rows = outcome.rows();
+        let silent: Vec<_> = rows.iter().filter_map(|row| Some((row, row["path"].as_str()?.strip_prefix("/s200/silence/")?))).collect();
+        assert_eq!(silent.len(), 80, "{outcome}");
+        for (row, port) in silent {
+            let whole = row["dst"] == "127.0.0.1" && row["dst_port"] == 8080 && row["src_port"].as_u64() == port.parse().ok();
+            assert!(whole && row["status"].is_null(), "{at_once} at once: {row}");
+        }
     }
 }

@@ -28,6 +28,66 @@ pub enum Length {
     Fifth = 2,
 }
 
+/// Where something is when a probe is hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// In a register, by the processor's number for it: rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8 to r15.
+    Register(u8),
+    /// So many bytes above the stack pointer, a multiple of 4 up to [`Slot::MOST`].
+    Stack(u16),
+}
+
+impl Slot {
+    /// Stands for no slot.
+    pub const NOWHERE: u64 = 0xfff;
+    /// The farthest in the stack.
+    pub const MOST: u16 = 4 * 0x7fe;
+    /// Bits of a slot as the kernel keeps it.
+    pub const BITS: u32 = 12;
+    /// What tells the stack from a register: the rest counts words of 4 bytes.
+    pub const IN_STACK: u64 = 0x800;
+
+    /// As the kernel keeps it.
+    pub const fn pack(self) -> u64 {
+        match self {
+            Self::Register(number) => number as u64 & 15,
+            Self::Stack(offset) => Self::IN_STACK | (offset / 4) as u64 & 0x7ff,
+        }
+    }
+}
+
+/// Where what a read was given is, at an instruction where it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Held {
+    /// The `SSL`.
+    pub ssl: Slot,
+    /// The buffer.
+    pub buffer: Slot,
+    /// The address of the number of bytes.
+    pub length_at: Slot,
+    /// Whether it only peeks, an `int`; `None` where none does.
+    pub peek: Option<Slot>,
+}
+
+impl Held {
+    /// Where each slot is in the cookie.
+    pub const SSL: u32 = 16;
+    /// As [`Held::SSL`].
+    pub const BUFFER: u32 = Self::SSL + Slot::BITS;
+    /// As [`Held::SSL`].
+    pub const LENGTH_AT: u32 = Self::BUFFER + Slot::BITS;
+    /// As [`Held::SSL`]; [`Slot::NOWHERE`] where none peeks.
+    pub const PEEK: u32 = Self::LENGTH_AT + Slot::BITS;
+
+    const fn pack(self) -> u64 {
+        let peek = match self.peek {
+            Some(slot) => slot.pack(),
+            None => Slot::NOWHERE,
+        };
+        self.ssl.pack() << Self::SSL | self.buffer.pack() << Self::BUFFER | self.length_at.pack() << Self::LENGTH_AT | peek << Self::PEEK
+    }
+}
+
 /// What the program is told of its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cookie {
@@ -35,11 +95,32 @@ pub struct Cookie {
     pub call: Call,
     /// Where its length will be.
     pub length: Length,
+    /// Where the rest is, when the place is at the end of a call of which nothing else is seen.
+    pub held: Option<Held>,
 }
 
 impl Cookie {
     /// As the kernel keeps it.
     pub const fn pack(self) -> u64 {
-        self.call as u64 | (self.length as u64) << 8
+        let held = match self.held {
+            Some(held) => held.pack(),
+            None => 0,
+        };
+        self.call as u64 | (self.length as u64) << 8 | held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packs_where_things_are() {
+        let held = Held { ssl: Slot::Register(3), buffer: Slot::Register(14), length_at: Slot::Stack(Slot::MOST), peek: None };
+        let cookie = Cookie { call: Call::Read, length: Length::Fourth, held: Some(held) };
+        assert_eq!(cookie.pack(), 0xffff_fe00_e003_0101);
+        let peeking = Held { length_at: Slot::Stack(8), peek: Some(Slot::Register(13)), ..held };
+        assert_eq!(Cookie { held: Some(peeking), ..cookie }.pack(), 0x00d8_0200_e003_0101);
+        assert_eq!(Cookie { held: None, ..cookie }.pack(), 0x01_01);
     }
 }

@@ -36,6 +36,7 @@ pub fn describe(sites: &[Site]) -> Vec<String> {
                 Exit::None => "",
                 Exit::Return => ", and its return",
                 Exit::After(_) => ", and the instruction behind it",
+                Exit::Here(_) => ", at its end alone",
             };
             format!("{} at {function} (0x{entry:x}: {instruction}, {traps}{end})", serves.join(", "))
         })

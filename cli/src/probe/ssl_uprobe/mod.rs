@@ -1,4 +1,4 @@
-//! Loads `ssl-uprobe` and attaches it to TLS libraries: by one link a file and direction where the kernel has such links, by
+//! Loads `ssl-uprobe` and attaches it to TLS libraries: by one link a file and program where the kernel has such links, by
 //! perf events elsewhere.
 
 mod kernel;
@@ -129,8 +129,8 @@ impl Attacher {
         let Some(Held { hooks, programs, .. }) = held.as_mut() else { return Ok(()) };
         let (objects, run) = programs.parts();
         match (run, objects) {
-            ([enter, leave], _) if self.is_multi => {
-                hooks.extend(multi::attach_all(enter, leave, file).map_err(|error| error.to_string())?);
+            ([enter, leave, read], _) if self.is_multi => {
+                hooks.extend(multi::attach_all([enter, leave, read], file).map_err(|error| error.to_string())?);
             }
             (_, [ebpf, ..]) => places::attach_each(ebpf, file).map_err(|error| error_chain(&error))?,
             (_, []) => {}
@@ -204,10 +204,10 @@ fn follow(ebpf: &mut Ebpf, program: &str, tracepoint: &str) -> Result<(), Error>
 
 /// The links of all files, and the programs that they run; `None` when no file can be probed in this way.
 fn attach_at_once(ebpf: &Ebpf, files: &[File], report: &mut Report) -> Option<(Vec<OwnedFd>, Vec<OwnedFd>)> {
-    let Multi { enter, leave } = Multi::load(ehl_probes::ssl_uprobe(), ebpf).ok()?;
+    let Multi { enter, leave, read } = Multi::load(ehl_probes::ssl_uprobe(), ebpf).ok()?;
     let mut hooks = Vec::new();
     for file in files {
-        match multi::attach_all(&enter, &leave, file) {
+        match multi::attach_all([&enter, &leave, &read], file) {
             Ok(links) => hooks.extend(links),
             Err(error) => report.refused.push((file.shown.clone(), error.to_string())),
         }
@@ -216,7 +216,7 @@ fn attach_at_once(ebpf: &Ebpf, files: &[File], report: &mut Report) -> Option<(V
         report.refused.clear();
         return None;
     }
-    Some((hooks, vec![enter, leave]))
+    Some((hooks, vec![enter, leave, read]))
 }
 
 /// For perf events, one for each place.

@@ -27,10 +27,11 @@ const RETURN: u32 = 1;
 pub(super) struct Multi {
     pub(super) enter: OwnedFd,
     pub(super) leave: OwnedFd,
+    pub(super) read: OwnedFd,
 }
 
 impl Multi {
-    /// Loads `enter` and `leave` of the object that `maps` was loaded from.
+    /// Loads those of the object that `maps` was loaded from.
     pub(super) fn load(bytes: &[u8], maps: &Ebpf) -> io::Result<Self> {
         let mut object = Object::parse(bytes).map_err(io::Error::other)?;
         let features = aya::features();
@@ -45,7 +46,8 @@ impl Multi {
         object.relocate_maps(known, &text).map_err(io::Error::other)?;
         object.relocate_calls(&text).map_err(io::Error::other)?;
         object.sanitize_functions(features);
-        Ok(Self { enter: load(&object, "enter", btf.as_ref())?, leave: load(&object, "leave", btf.as_ref())? })
+        let load = |name| load(&object, name, btf.as_ref());
+        Ok(Self { enter: load("enter")?, leave: load("leave")?, read: load("read")? })
     }
 }
 
@@ -92,11 +94,12 @@ fn load(object: &Object, name: &str, btf: Option<&OwnedFd>) -> io::Result<OwnedF
 }
 
 /// Attaches to all places of a file. The result keeps the programs attached.
-pub(super) fn attach_all(enter: &OwnedFd, leave: &OwnedFd, file: &File) -> io::Result<Vec<OwnedFd>> {
-    let Places { entries, returns, exits } = Places::of(&file.sites);
+pub(super) fn attach_all([enter, leave, read]: [&OwnedFd; 3], file: &File) -> io::Result<Vec<OwnedFd>> {
+    let Places { entries, returns, exits, reads } = Places::of(&file.sites);
     let mut links = Vec::new();
     // Ends first: a begin without its end would be kept.
-    for (program, places, when) in [(leave, &returns, When::Return), (leave, &exits, When::At), (enter, &entries, When::At)] {
+    let places = [(leave, &returns, When::Return), (leave, &exits, When::At), (enter, &entries, When::At), (read, &reads, When::At)];
+    for (program, places, when) in places {
         if !places.is_empty() {
             links.push(attach(program, &file.path, places, when)?);
         }

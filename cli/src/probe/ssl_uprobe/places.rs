@@ -29,30 +29,37 @@ pub(super) struct Places {
     pub(super) returns: Vec<Place>,
     /// The instructions at which they end.
     pub(super) exits: Vec<Place>,
+    /// The instructions at which calls that read have ended, of which nothing else is seen.
+    pub(super) reads: Vec<Place>,
 }
 
 impl Places {
     pub(super) fn of(sites: &[Site]) -> Self {
         let mut places = Self::default();
         for site in sites {
-            places.entries.push((site.entry, Cookie { call: site.call, length: site.length }.pack()));
+            let cookie = Cookie { call: site.call, length: site.length, held: None };
             match site.exit {
                 Exit::None => {}
                 Exit::Return => places.returns.push((site.entry, 0)),
                 Exit::After(offset) => places.exits.push((offset, 0)),
+                Exit::Here(held) => {
+                    places.reads.push((site.entry, Cookie { held: Some(held), ..cookie }.pack()));
+                    continue;
+                }
             }
+            places.entries.push((site.entry, cookie.pack()));
         }
         places
     }
 }
 
 /// The object's programs at places: where calls end, then where they begin, as a begin without its end would be kept.
-pub(super) const PROGRAMS: [&str; 3] = ["leave", "leave_at", "enter"];
+pub(super) const PROGRAMS: [&str; 4] = ["leave", "leave_at", "enter", "read"];
 
 /// Attaches the object's programs to all places of a file, by a perf event each.
 pub(super) fn attach_each(ebpf: &mut Ebpf, file: &File) -> Result<(), ProgramError> {
-    let Places { entries, returns, exits } = Places::of(&file.sites);
-    for (name, places) in PROGRAMS.iter().zip([returns, exits, entries]) {
+    let Places { entries, returns, exits, reads } = Places::of(&file.sites);
+    for (name, places) in PROGRAMS.iter().zip([returns, exits, entries, reads]) {
         let Some(Ok(program)) = ebpf.program_mut(name).map(<&mut UProbe>::try_from) else { continue };
         for (offset, cookie) in places {
             let point = UProbeAttachPoint { location: UProbeAttachLocation::AbsoluteOffset(offset), cookie: Some(cookie) };

@@ -70,12 +70,12 @@ impl Form {
     }
 
     /// Whether this is the size argument as an internal function must get it, which has it as `size_t`.
-    fn is_size(self, value: Value) -> bool {
+    pub(super) fn is_size(self, value: Value) -> bool {
         value == if self == Form::Plain { Value::Extended(2) } else { Value::Argument(2) }
     }
 
     /// Whether this is where the number of bytes is to be written.
-    fn is_length_place(self, value: Value) -> bool {
+    pub(super) fn is_length_place(self, value: Value) -> bool {
         match self {
             Form::Plain => matches!(value, Value::Stack(_)),
             Form::Ex => value == Value::Argument(3),

@@ -28,13 +28,44 @@ pub(super) struct Handover {
     pub(super) state: State,
 }
 
+/// A call, or a jump that leaves the function for good, through a pointer.
+#[derive(Clone, Debug)]
+pub(super) struct PointedCall {
+    /// The address after the instruction.
+    pub(super) next: u64,
+    /// Whether it does not come back here.
+    pub(super) is_jump: bool,
+    /// What is known of the pointer.
+    pub(super) pointer: Value,
+    /// What the called function finds.
+    pub(super) state: State,
+}
+
+/// All that a function calls.
+#[derive(Clone, Debug)]
+pub(super) struct Calls {
+    /// By a fixed address.
+    pub(super) direct: Vec<Handover>,
+    /// Through a pointer.
+    pub(super) pointed: Vec<PointedCall>,
+    /// Where its jumps go.
+    pub(super) jumps: Vec<u64>,
+}
+
 /// What a function calls, by address of the instruction: nothing if not all of it is known. A function that reads or writes itself does so
 /// through the tables of functions that a connection has, so that one which only hands on has none of those calls.
 pub(super) fn calls(image: &Image<'_>, function: Function) -> Vec<Handover> {
-    let mut walk = Walk { image, function, parts: vec![function], known: BTreeMap::new(), waiting: VecDeque::new() };
-    walk.reach(function.address, State::at_entry());
-    walk.settle();
+    let walk = Walk::through(image, function);
     if walk.is_open() { Vec::new() } else { walk.handovers() }
+}
+
+/// All that a function calls, through pointers too; `None` if it jumps anywhere that is not known.
+pub(super) fn all_calls(image: &Image<'_>, function: Function) -> Option<Calls> {
+    let walk = Walk::through(image, function);
+    if walk.known.is_empty() || walk.is_astray() {
+        return None;
+    }
+    Some(Calls { pointed: walk.pointed(), jumps: walk.jumps(), direct: walk.handovers() })
 }
 
 /// States before each instruction, until they change no more.
@@ -47,7 +78,14 @@ struct Walk<'a> {
     waiting: VecDeque<u64>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn through(image: &'a Image<'a>, function: Function) -> Self {
+        let mut walk = Walk { image, function, parts: vec![function], known: BTreeMap::new(), waiting: VecDeque::new() };
+        walk.reach(function.address, State::at_entry());
+        walk.settle();
+        walk
+    }
+
     fn settle(&mut self) {
         let mut factory = InstructionInfoFactory::new();
         for _ in 0..MOST_STEPS {
@@ -102,6 +140,34 @@ impl Walk<'_> {
         self.known.keys().any(|address| self.instruction(*address).is_none_or(|instruction| is_open(&instruction)))
     }
 
+    /// The same, of jumps alone: one through a table of the connection's functions leaves for good.
+    fn is_astray(&self) -> bool {
+        self.known.iter().any(|(address, state)| {
+            let leaves =
+                |instruction| matches!(state.destination(&instruction), Value::Pointed(..)) && state.get(Register::RSP) == Value::Stack(0);
+            let leads_on = |instruction| !is_open(&instruction) || is_call(&instruction) || leaves(instruction);
+            !self.instruction(*address).is_some_and(leads_on)
+        })
+    }
+
+    fn pointed(&self) -> Vec<PointedCall> {
+        let pointed = |(address, state): (&u64, &State)| {
+            let instruction = self.instruction(*address).filter(is_open)?;
+            Some(PointedCall {
+                next: instruction.next_ip(),
+                is_jump: !is_call(&instruction),
+                pointer: state.destination(&instruction),
+                state: state.clone(),
+            })
+        };
+        self.known.iter().filter_map(pointed).collect()
+    }
+
+    fn jumps(&self) -> Vec<u64> {
+        let instructions = self.known.keys().filter_map(|address| self.instruction(*address));
+        instructions.filter(is_near_jump).map(|jump| jump.near_branch_target()).collect()
+    }
+
     fn handovers(self) -> Vec<Handover> {
         self.known.iter().filter_map(|(address, state)| self.handover(*address, state)).collect()
     }
@@ -136,6 +202,10 @@ impl Walk<'_> {
 fn is_open(instruction: &Instruction) -> bool {
     let is_indirect = matches!(instruction.flow_control(), FlowControl::IndirectCall | FlowControl::IndirectBranch);
     is_indirect && !instruction.is_ip_rel_memory_operand()
+}
+
+fn is_call(instruction: &Instruction) -> bool {
+    instruction.flow_control() == FlowControl::IndirectCall
 }
 
 fn goes_on(instruction: &Instruction) -> bool {

@@ -12,6 +12,9 @@ use object::read::elf::{FileHeader as _, ProgramHeader as _, Rela as _, SectionH
 
 use super::NoSites;
 
+/// How much of a name is looked for before the rest is compared.
+const BEGINNING: usize = 4;
+
 type Header = FileHeader64<Endianness>;
 
 /// A function that the file defines.
@@ -45,6 +48,7 @@ pub(super) struct Image<'a> {
     endian: Endianness,
     segments: Vec<Segment<'a>>,
     frames: Option<u64>,
+    is_position_independent: bool,
     sections: SectionTable<'a, Header>,
 }
 
@@ -74,7 +78,8 @@ impl<'a> Image<'a> {
         }
         // The names of sections are not asked for.
         let sections = SectionTable::new(header.section_headers(endian, elf)?, StringTable::default());
-        Ok(Image { elf, endian, segments, frames, sections })
+        let is_position_independent = header.e_type(endian) != elf::ET_EXEC;
+        Ok(Image { elf, endian, segments, frames, is_position_independent, sections })
     }
 
     /// Where the table of unwinding information is mapped.
@@ -140,6 +145,25 @@ impl<'a> Image<'a> {
         str::from_utf8(&name[..memchr::memchr(0, name)?]).ok()
     }
 
+    /// The address that stands at another one when the file is loaded, if nothing but the file decides.
+    pub(super) fn pointer(&self, address: u64) -> Option<u64> {
+        let stored = || self.bytes(address)?.first_chunk().copied().map(u64::from_le_bytes);
+        match self.relocations().find(|rela| rela.r_offset(self.endian) == address) {
+            Some(relocation) if relocation.r_type(self.endian, false) == elf::R_X86_64_RELATIVE => {
+                Some(relocation.r_addend(self.endian).cast_unsigned())
+            }
+            Some(_) => None,
+            None if !self.is_position_independent || self.relative_words().any(|word| word == address) => stored(),
+            None => None,
+        }
+    }
+
+    /// The words that the loader moves along with the file, as compact tables name them.
+    fn relative_words(&self) -> impl Iterator<Item = u64> {
+        let tables = self.sections.iter().filter_map(|section| section.relr(self.endian, self.elf).ok().flatten());
+        tables.flatten()
+    }
+
     fn relocations(&self) -> impl Iterator<Item = &'a Rela64<Endianness>> {
         let tables = self.sections.iter().filter_map(|section| section.rela(self.endian, self.elf).ok().flatten());
         tables.flat_map(|(table, _)| table)
@@ -195,12 +219,16 @@ impl<'a> Segment<'a> {
 /// Where the names stand among the strings, in order, each with its index. A linker lets a name be the end of a longer one.
 fn places_of<const N: usize>(strings: &[u8], names: [&str; N]) -> Vec<(u32, usize)> {
     let mut places = Vec::new();
-    for at in memmem::find_iter(strings, b"SSL_") {
+    let mut beginnings: Vec<_> = names.iter().filter_map(|name| name.as_bytes().first_chunk::<BEGINNING>()).collect();
+    beginnings.sort();
+    beginnings.dedup();
+    for at in beginnings.into_iter().flat_map(|beginning| memmem::find_iter(strings, beginning)) {
         let rest = &strings[at..];
         let is_here = |name: &&str| rest.starts_with(name.as_bytes()) && rest.get(name.len()) == Some(&0);
         if let (Some(name), Ok(at)) = (names.iter().position(is_here), u32::try_from(at)) {
             places.push((at, name));
         }
     }
+    places.sort_unstable();
     places
 }

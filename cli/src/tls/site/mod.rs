@@ -11,15 +11,17 @@ mod frames;
 mod image;
 mod instruction;
 mod plan;
+mod reader;
 mod state;
 mod straight;
+mod tables;
 mod unnamed;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
-use ehl_probes_common::call::{Call, Length};
+use ehl_probes_common::call::{Call, Held, Length};
 
 use family::{Export, Form};
 use image::Image;
@@ -33,7 +35,8 @@ pub struct Site {
     pub serves: Vec<String>,
     /// The function that is probed, as far as it has a name: `ssl_read_internal`.
     pub function: String,
-    /// Offset in the file of the instruction where the call begins, its arguments in their registers.
+    /// Offset in the file of the instruction where the call begins, its arguments in their registers; of that where it has ended, with
+    /// [`Exit::Here`].
     pub entry: u64,
     /// Where it has ended.
     pub exit: Exit,
@@ -54,6 +57,8 @@ pub enum Exit {
     Return,
     /// By a uprobe at this offset in the file, where the stack pointer is as at the entry and the result in eax.
     After(u64),
+    /// By the one uprobe, where the result is in eax and the rest is held so. Nothing is seen of the begin.
+    Here(Held),
 }
 
 /// What was found in a file.

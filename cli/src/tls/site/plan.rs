@@ -7,7 +7,7 @@ use super::frames::function_around;
 use super::image::{Function, Image};
 use super::instruction::decode;
 use super::straight::{Place, entry, result};
-use super::{Exit, Site, Sites, Why};
+use super::{Exit, Site, Sites, Why, reader};
 
 /// How many arguments a probe at a function's beginning reads.
 const CONNECTION: u8 = 1;
@@ -24,6 +24,9 @@ struct Family<'a> {
 /// Adds the sites of a family of exported functions.
 pub(super) fn add_family(sites: &mut Sites, image: &Image<'_>, call: Call, roots: &[Root], inner: Option<Inner>, returns: bool) {
     let family = Family { image, call, roots, inner };
+    if call == Call::Read && family.add_ends(sites) {
+        return;
+    }
     if returns { family.add_with_return(sites) } else { family.add_without_return(sites) }
 }
 
@@ -106,6 +109,18 @@ impl Family<'_> {
     fn function_at(&self, address: u64) -> Function {
         let known = function_around(self.image, address).filter(|function| function.address == address);
         known.unwrap_or(Function { address, size: 0 })
+    }
+
+    /// One probe for each read, where it has ended, if it is certain where that is and the kernel emulates it.
+    fn add_ends(&self, sites: &mut Sites) -> bool {
+        let Some(ends) = reader::ends(self.image, self.roots, self.inner) else { return false };
+        let serves: Vec<_> = self.roots.iter().flat_map(|root| root.serves.iter().copied()).collect();
+        for reader::End { function, place, held } in ends {
+            let unnamed = || format!("reader of {}", serves.first().unwrap_or(&"?"));
+            let name = self.image.name_at(function).map_or_else(unnamed, str::to_owned);
+            sites.add(site(self.image, self.call, Some(place), Exit::Here(held), Length::Fourth, &name, &serves), &serves);
+        }
+        true
     }
 
     fn inner_name(&self, inner: Inner) -> String {

@@ -12,6 +12,15 @@ pub(super) const ARGUMENTS: [Register; 6] = [Register::RDI, Register::RSI, Regis
 /// What a called function keeps.
 const KEPT: [Register; 7] = [Register::RSP, Register::RBP, Register::RBX, Register::R12, Register::R13, Register::R14, Register::R15];
 
+/// Where a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whereabouts {
+    /// The number of the register.
+    Register(u8),
+    /// The distance from the stack pointer, and in how many bytes.
+    Stack(i64, u8),
+}
+
 /// Registers and stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct State {
@@ -80,6 +89,15 @@ impl State {
         self.registers[register.number()] = value;
     }
 
+    /// A call whose result is to be followed has come back, with one argument in the stack: that place is the called function's to write to.
+    pub(super) fn called(&mut self) {
+        self.call();
+        if let Value::Stack(top) = self.get(Register::RSP) {
+            self.slots.remove(&top);
+        }
+        self.set(Register::RAX, Value::Result);
+    }
+
     /// A called function keeps some registers, and the frame as long as nobody told it where that is.
     fn call(&mut self) {
         self.is_frame_known |= ARGUMENTS.iter().any(|register| matches!(self.get(*register), Value::Stack(_)));
@@ -100,7 +118,11 @@ impl State {
             Mnemonic::Mov if instruction.op0_kind() == OpKind::Register => self.source(instruction, target)?,
             Mnemonic::Movsxd if target.is_gpr64() => self.source(instruction, Register::EAX)?,
             Mnemonic::Cdqe => return Some((Register::RAX, self.get(Register::RAX).extended())),
+            Mnemonic::Lea if target.is_gpr64() && instruction.is_ip_rel_memory_operand() => {
+                Value::Constant(instruction.ip_rel_memory_address())
+            }
             Mnemonic::Lea if target.is_gpr64() => Value::Stack(self.stack_place(instruction)?),
+            Mnemonic::Xor if is_clearing(instruction) => Value::Constant(0),
             Mnemonic::Add | Mnemonic::Sub if target.is_gpr64() => self.moved(instruction, target)?,
             Mnemonic::Pop if target.is_gpr64() => self.top()?,
             _ => return None,
@@ -113,6 +135,7 @@ impl State {
         let whole = match instruction.op1_kind() {
             OpKind::Register => self.get(instruction.op1_register().full_register()),
             OpKind::Memory => self.loaded(instruction, target)?,
+            OpKind::Immediate32 | OpKind::Immediate32to64 | OpKind::Immediate64 => Value::Constant(instruction.immediate(1)),
             _ => return None,
         };
         match target.size() {
@@ -123,8 +146,49 @@ impl State {
     }
 
     fn loaded(&self, instruction: &Instruction, target: Register) -> Option<Value> {
-        let (value, size) = *self.slots.get(&self.stack_place(instruction)?)?;
-        (usize::from(size) >= target.size()).then_some(value)
+        if let Some(place) = self.stack_place(instruction) {
+            let (value, size) = *self.slots.get(&place)?;
+            return (usize::from(size) >= target.size()).then_some(value);
+        }
+        if target.size() == 8 { self.pointed(instruction) } else { None }
+    }
+
+    /// What the memory operand's eight bytes are, as far as it leads on from the first argument.
+    fn pointed(&self, instruction: &Instruction) -> Option<Value> {
+        if instruction.memory_index() != Register::None || instruction.segment_prefix() != Register::None {
+            return None;
+        }
+        let offset = instruction.memory_displacement64().cast_signed();
+        match self.get(instruction.memory_base()) {
+            Value::Argument(0) => Some(Value::Member(offset)),
+            Value::Member(member) => Some(Value::Pointed(member, offset)),
+            _ => None,
+        }
+    }
+
+    /// Where a call or jump through a register or memory goes.
+    pub(super) fn destination(&self, instruction: &Instruction) -> Value {
+        match instruction.op0_kind() {
+            OpKind::Register => self.get(instruction.op0_register()),
+            OpKind::Memory => self.pointed(instruction).unwrap_or(Value::Unknown),
+            _ => Value::Unknown,
+        }
+    }
+
+    /// The first of the arguments that are handed over in the stack, before the call itself.
+    pub(super) fn stack_argument(&self) -> Value {
+        self.top().unwrap_or(Value::Unknown)
+    }
+
+    /// Where a value that satisfies `is_it` is: a register, else the distance from the stack pointer and how many bytes are there.
+    pub(super) fn find(&self, is_it: impl Fn(Value) -> bool) -> Option<Whereabouts> {
+        if let Some(number) = self.registers.iter().position(|value| is_it(*value)) {
+            return u8::try_from(number).ok().map(Whereabouts::Register);
+        }
+        let Value::Stack(top) = self.get(Register::RSP) else { return None };
+        let kept = self.slots.iter().filter(|(at, _)| **at >= top);
+        let (at, (_, size)) = kept.into_iter().find(|(_, (value, _))| is_it(*value))?;
+        Some(Whereabouts::Stack(at.checked_sub(top)?, *size))
     }
 
     fn moved(&self, instruction: &Instruction, target: Register) -> Option<Value> {
@@ -228,6 +292,12 @@ fn has_length(instruction: &Instruction) -> bool {
 /// Whether the instruction's first operand, which most write, is the stack pointer.
 fn names_stack_pointer(instruction: &Instruction) -> bool {
     instruction.op0_kind() == OpKind::Register && instruction.op0_register().full_register() == Register::RSP
+}
+
+/// Whether it is how compilers write zero.
+fn is_clearing(instruction: &Instruction) -> bool {
+    let (target, source) = (instruction.op0_register(), instruction.op1_register());
+    target == source && target != Register::None && target.size() >= 4
 }
 
 fn size_of(size: MemorySize) -> i64 {

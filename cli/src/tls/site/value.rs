@@ -13,6 +13,14 @@ pub(super) enum Value {
     Low(u8),
     /// The stack pointer at the function's first instruction, and so many bytes.
     Stack(i64),
+    /// What a call has returned.
+    Result,
+    /// A number, or an address.
+    Constant(u64),
+    /// What was loaded from the first argument's object, so many bytes behind its begin.
+    Member(i64),
+    /// What was loaded from where such a member pointed: its offset, then the one from there.
+    Pointed(i64, i64),
 }
 
 impl Value {
@@ -26,15 +34,20 @@ impl Value {
     }
 
     /// The number of the argument whose low half this is.
-    fn argument(self) -> Option<u8> {
+    pub(super) fn argument(self) -> Option<u8> {
         match self {
             Value::Argument(number) | Value::Extended(number) | Value::Low(number) => Some(number),
-            Value::Unknown | Value::Stack(_) => None,
+            _ => None,
         }
     }
 
     /// Its low half, extended.
     pub(super) fn extended(self) -> Value {
+        if let Value::Constant(number) = self
+            && i32::try_from(number).is_ok()
+        {
+            return self;
+        }
         self.argument().map_or(Value::Unknown, Value::Extended)
     }
 }

@@ -1,14 +1,11 @@
 //! The rows of a run, compared with what both ends know.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::client::{Kind, Talk};
 use super::exchange::Exchange;
-use crate::support::capture::Capture;
 use crate::support::lines::{assert_same_lines, lines};
 use crate::support::outcome::Outcome;
 
@@ -145,24 +142,4 @@ pub(crate) fn rows_of(outcome: &Outcome, pids: impl IntoIterator<Item = u64>) ->
     let pids: BTreeSet<_> = pids.into_iter().collect();
     let is_theirs = |row: &Value| row["pid"].as_u64().is_some_and(|pid| pids.contains(&pid));
     outcome.rows().into_iter().filter(is_theirs).collect()
-}
-
-/// Returns when what the probe attaches is attached, in formats whose output does not begin before the first row.
-pub(crate) fn wait_until_probing(capture: &mut Capture) {
-    let mut before = (0, Instant::now());
-    capture.wait_until("the probe to be attached", |capture| {
-        let attached = attached(capture.pid());
-        if attached != before.0 {
-            before = (attached, Instant::now());
-        }
-        attached > 0 && before.1.elapsed() > Duration::from_millis(500)
-    });
-}
-
-/// How many BPF links and perf events a process holds.
-fn attached(pid: u32) -> usize {
-    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let targets = descriptors.filter_map(|descriptor| std::fs::read_link(descriptor.path()).ok());
-    let is_attached = |target: &PathBuf| ["bpf_link", "bpf-link", "perf_event"].iter().any(|kind| target.to_string_lossy().contains(kind));
-    targets.filter(is_attached).count()
 }

@@ -84,7 +84,7 @@ pub(crate) fn enter(ctx: &ProbeContext) -> Option<()> {
 
 /// `CLOCK_MONOTONIC` in nanoseconds.
 #[inline(always)]
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     // SAFETY: the helper takes no arguments and only reads the clock.
     unsafe { bpf_ktime_get_ns() }
 }
@@ -119,6 +119,9 @@ pub(crate) fn leave(ctx: &ProbeContext) -> Option<()> {
     if result <= 0 || is_told != 0 {
         return None;
     }
+    if call == READS {
+        calls.receipts.forget();
+    }
     // One that is built on this one.
     if let Some(outer) = calls.top()
         && outer.ssl == ssl
@@ -127,7 +130,7 @@ pub(crate) fn leave(ctx: &ProbeContext) -> Option<()> {
         outer.is_told = 1;
     }
     let frame = calls.ended(place);
-    let length = if frame.length_at == 0 { result as u64 } else { length_from(frame.length_at)? };
+    let length = if frame.length_at == 0 { result as u64 } else { number_at(frame.length_at)? };
     if length == 0 || length > u32::MAX as u64 {
         return None;
     }
@@ -140,20 +143,21 @@ pub(crate) fn leave(ctx: &ProbeContext) -> Option<()> {
     None
 }
 
+/// A number of 8 bytes in the process.
 #[inline(always)]
-fn length_from(address: u64) -> Option<u64> {
-    let mut length = MaybeUninit::<u64>::uninit();
+pub(crate) fn number_at(address: u64) -> Option<u64> {
+    let mut number = MaybeUninit::<u64>::uninit();
     // SAFETY: there are 8 bytes to write to, and they are written when the helper succeeds.
     unsafe {
-        match bpf_probe_read_user(length.as_mut_ptr().cast(), 8, address as *const _) {
-            0 => Some(length.assume_init()),
+        match bpf_probe_read_user(number.as_mut_ptr().cast(), 8, address as *const _) {
+            0 => Some(number.assume_init()),
             _ => None,
         }
     }
 }
 
 #[inline(always)]
-fn find_or_join(key: &Key) -> Option<&'static mut Connection> {
+pub(crate) fn find_or_join(key: &Key) -> Option<&'static mut Connection> {
     match connections::find(key) {
         Some(connection) => Some(connection),
         None => {
@@ -180,6 +184,12 @@ fn tell(scratch: &mut Scratch, key: &Key, connection: &mut Connection, frame: &F
     // What is written may be on its way before the call returns, what is read is there then.
     let time_ns = if is_write { frame.time_ns } else { now() };
     scratch.payload = frame.buffer;
+    pass(scratch, key, connection, direction, time_ns, length);
+}
+
+/// So many bytes are next in their direction.
+#[inline(always)]
+pub(crate) fn pass(scratch: &mut Scratch, key: &Key, connection: &mut Connection, direction: u32, time_ns: u64, length: u32) {
     walk(scratch, key, connection, direction, time_ns, length, tcp_flag::ACK);
     let total = &mut connection.totals[(direction & 1) as usize];
     *total = total.wrapping_add(length);
@@ -233,6 +243,8 @@ fn turn(id: u64, key: &Key, begins: bool) -> Option<()> {
     }
     if begins && key.ssl != 0 {
         processes::remember(key.process);
+        // From here on the thread's sockets are noted.
+        let _ = threads::calls_or_insert(id);
         if connections::insert(key, identity(time_ns, key.ssl), true).is_none() {
             count(Counter::Untracked);
         }

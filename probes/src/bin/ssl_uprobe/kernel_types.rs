@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
-use ehl_probes::kernel::filter::wide_setting;
+use ehl_probes::kernel::filter::setting;
 
 /// A field's offset in bytes; [`NOWHERE`] when it is not known.
 #[repr(transparent)]
@@ -47,7 +47,7 @@ impl Field {
     /// The value in the object at `base`.
     #[inline(always)]
     pub(crate) fn read<T: Copy>(&self, base: u64) -> Option<T> {
-        let offset = wide_setting(&self.0);
+        let offset = setting(&self.0);
         if offset == NOWHERE {
             return None;
         }

@@ -1,8 +1,8 @@
 //! `ssl-uprobe`: uprobes in TLS libraries that submit what can belong to a head of HTTP/1 or HTTP/2, before it is encrypted or
 //! after it was decrypted.
 //!
-//! A call is looked at when it has returned: only then is it known how many bytes there are, and that they count. What the
-//! call was given is remembered by thread from its begin on.
+//! A call is looked at when it has ended: only then is it known how many bytes there are, and that they count. What the
+//! call was given is remembered by thread from its begin on, unless it is at hand where it ends.
 
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
 
@@ -18,6 +18,8 @@ mod kernel_types;
 #[cfg(target_arch = "bpf")]
 mod processes;
 #[cfg(target_arch = "bpf")]
+mod reads;
+#[cfg(target_arch = "bpf")]
 mod sockets;
 #[cfg(target_arch = "bpf")]
 mod switch;
@@ -32,7 +34,7 @@ mod programs {
         programs::{ProbeContext, RawTracePointContext, RetProbeContext},
     };
 
-    use crate::{calls, processes, sockets, threads};
+    use crate::{calls, processes, reads, sockets, threads};
 
     /// At the begin of a call.
     #[uprobe]
@@ -55,17 +57,24 @@ mod programs {
         0
     }
 
+    /// At an instruction where a call that reads has ended, of which nothing else is seen.
+    #[uprobe]
+    fn read(ctx: ProbeContext) -> u32 {
+        reads::ended(&ctx);
+        0
+    }
+
     /// `sock_send_length(sk, ret, flags)`, since kernel 6.3.
     #[raw_tracepoint(tracepoint = "sock_send_length")]
     fn sent(ctx: RawTracePointContext) -> i32 {
-        sockets::moved(ctx.arg(0), ctx.arg(1));
+        sockets::sent(ctx.arg(0), ctx.arg(1));
         0
     }
 
     /// `sock_recv_length(sk, ret, flags)`, since kernel 6.3.
     #[raw_tracepoint(tracepoint = "sock_recv_length")]
     fn received(ctx: RawTracePointContext) -> i32 {
-        sockets::moved(ctx.arg(0), ctx.arg(1));
+        sockets::received(ctx.arg(0), ctx.arg(1));
         0
     }
 
@@ -73,7 +82,7 @@ mod programs {
     #[kprobe]
     fn sending(ctx: ProbeContext) -> u32 {
         if let (Some(socket), Some(size)) = (ctx.arg(0), ctx.arg::<u64>(2)) {
-            sockets::moved(socket, size as i32);
+            sockets::sent(socket, size as i32);
         }
         0
     }
@@ -82,7 +91,7 @@ mod programs {
     #[kprobe]
     fn receiving(ctx: ProbeContext) -> u32 {
         if let (Some(socket), Some(size)) = (ctx.arg(0), ctx.arg::<u64>(2)) {
-            sockets::moved(socket, size as i32);
+            sockets::received(socket, size as i32);
         }
         0
     }

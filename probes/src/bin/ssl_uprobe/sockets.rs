@@ -4,7 +4,7 @@ use ehl_probes_common::packet::Address;
 use ehl_probes_common::tls::{Connection, Ends};
 
 use crate::kernel_types::{SOCK_FAMILY, SOCK_LOCAL_PORT, SOCK_LOCAL_V4, SOCK_LOCAL_V6, SOCK_REMOTE_PORT, SOCK_REMOTE_V4, SOCK_REMOTE_V6};
-use crate::threads::{self, Frame};
+use crate::threads::{self, Calls, Frame, Receipts};
 
 /// `AF_INET` and `AF_INET6` (linux/socket.h).
 const INET: u16 = 2;
@@ -21,14 +21,35 @@ const RECORD: u64 = 1 << 14;
 const HANDSHAKE: u64 = 1 << 14;
 /// The header of a record.
 const LEAST: u64 = 5;
+/// What ciphers add that authenticate: a tag, and the content's type (RFC 8446 section 5.2) or a nonce (RFC 5288 section 3) or
+/// neither (RFC 7905 section 2).
+const ADDED: [u32; 3] = [17, 24, 16];
 
-/// The running thread sent or received this many bytes, or failed to.
+/// The running thread sent this many bytes, or failed to.
 #[inline(always)]
-pub(crate) fn moved(socket: u64, bytes: i32) {
-    if bytes <= 0 {
-        return;
+pub(crate) fn sent(socket: u64, bytes: i32) {
+    if bytes > 0
+        && let Some(calls) = threads::calls(threads::current())
+    {
+        moved(calls, socket, bytes);
     }
-    let Some(frame) = threads::calls(threads::current()).and_then(|calls| calls.top()) else { return };
+}
+
+/// The running thread received this many bytes, or failed to.
+#[inline(always)]
+pub(crate) fn received(socket: u64, bytes: i32) {
+    if bytes > 0
+        && let Some(calls) = threads::calls(threads::current())
+    {
+        calls.receipts.note(socket, bytes as u32);
+        moved(calls, socket, bytes);
+    }
+}
+
+/// The call that the thread is in has moved bytes.
+#[inline(always)]
+fn moved(calls: &mut Calls, socket: u64, bytes: i32) {
+    let Some(frame) = calls.top() else { return };
     frame.moved += bytes as u64;
     if frame.socket == 0 {
         frame.socket = socket;
@@ -74,6 +95,41 @@ fn ends(frame: &Frame, length: u64, is_write: bool) -> Option<Ends> {
         frame.moved >= LEAST
     };
     if fits { read(frame.socket) } else { None }
+}
+
+/// Notes between which addresses a connection is whose first `length` bytes were just read, by a call of which only the end is seen, if
+/// that can be told.
+#[inline(always)]
+pub(crate) fn address_first(connection: &mut Connection, receipts: &Receipts, length: u32) {
+    if is_record(receipts, length) {
+        // SAFETY: a reference.
+        unsafe { ehl_address_at(connection, receipts.socket) };
+    }
+}
+
+/// Whether the last that was received is a record with as many bytes of content: its header, then the rest in one piece, as a library does
+/// it that reads from a socket. The size must be that of a cipher that all use now: what such a cipher adds is always as much, and
+/// one that adds more or less, as it is in blocks or padded, tells nothing.
+#[inline(always)]
+fn is_record(receipts: &Receipts, length: u32) -> bool {
+    let added = receipts.last.wrapping_sub(length);
+    receipts.socket != 0 && receipts.before as u64 == LEAST && ADDED.contains(&added)
+}
+
+/// [`address`] where the socket is known. A global function likewise.
+///
+/// # Safety
+/// `connection` is valid, or null.
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_address_at(connection: *mut Connection, socket: u64) -> u32 {
+    // SAFETY: by the caller's promise.
+    let Some(connection) = (unsafe { connection.as_mut() }) else { return 0 };
+    if let Some(ends) = read(socket) {
+        connection.ends = ends;
+        connection.is_addressed = 1;
+    }
+    0
 }
 
 #[inline(always)]

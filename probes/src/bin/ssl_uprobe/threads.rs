@@ -17,7 +17,7 @@ const DEPTH: u32 = 4;
 #[map]
 static CALLS: HashMap<u64, Calls> = HashMap::with_max_entries(16 * 1024, 0);
 
-static NO_CALLS: Calls = Calls { frames: [Frame::NONE; DEPTH as usize], depth: 0, reserved: 0 };
+static NO_CALLS: Calls = Calls { frames: [Frame::NONE; DEPTH as usize], receipts: Receipts::NONE, depth: 0, reserved: 0 };
 
 /// What threads work with. Nothing in it outlives a run: the thread that was seen least recently makes room.
 #[map]
@@ -29,6 +29,8 @@ static NEW: Scratch = Scratch::NEW;
 #[repr(C)]
 pub(crate) struct Calls {
     frames: [Frame; DEPTH as usize],
+    /// What the thread has received since it last read anything of TLS.
+    pub(crate) receipts: Receipts,
     depth: u32,
     reserved: u32,
 }
@@ -55,6 +57,37 @@ pub(crate) struct Frame {
     pub(crate) call: u32,
     /// 1 when a call within this one has told of its bytes.
     pub(crate) is_told: u32,
+}
+
+/// The last two times that a thread has received bytes.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Receipts {
+    /// The socket of the last time; 0 when there was none.
+    pub(crate) socket: u64,
+    /// How many bytes.
+    pub(crate) last: u32,
+    /// And the time before, if it was the same socket; else 0.
+    pub(crate) before: u32,
+}
+
+impl Receipts {
+    /// None.
+    pub(crate) const NONE: Self = Self { socket: 0, last: 0, before: 0 };
+
+    /// Bytes were received.
+    #[inline(always)]
+    pub(crate) fn note(&mut self, socket: u64, bytes: u32) {
+        self.before = if self.socket == socket { self.last } else { 0 };
+        self.socket = socket;
+        self.last = bytes;
+    }
+
+    /// Whatever is received from here on is another message's.
+    #[inline(always)]
+    pub(crate) fn forget(&mut self) {
+        self.socket = 0;
+    }
 }
 
 impl Frame {

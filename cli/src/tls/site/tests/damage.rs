@@ -42,7 +42,7 @@ fn carries_tls_by_exported_local_or_no_symbols() {
 
 #[test]
 fn takes_no_harm_from_files_that_are_cut_short() {
-    for whole in [elf(DEBIAN), stripped(COLD)] {
+    for whole in [elf(DEBIAN), elf(reads::CET_READS), stripped(COLD)] {
         for length in (0..whole.len()).step_by(7) {
             let _ = find(&whole[..length], length % 2 == 0);
             let _ = carries_tls(&whole[..length]);
@@ -52,7 +52,7 @@ fn takes_no_harm_from_files_that_are_cut_short() {
 
 #[test]
 fn takes_no_harm_from_any_changed_byte() {
-    for whole in [elf(PSYCOPG2), stripped(COLD)] {
+    for whole in [elf(PSYCOPG2), elf(reads::CET_READS), stripped(COLD)] {
         let mut random = Random(1);
         for _ in 0..3_000 {
             let mut file = whole.clone();
@@ -79,13 +79,14 @@ fn takes_no_harm_from_random_code() {
 
 #[test]
 fn takes_no_harm_from_numbers_at_their_limits() {
-    let whole = stripped(COLD);
-    for at in (16..whole.len()).step_by(4).filter(|at| *at < 400 || *at > 0x1000) {
-        for limit in [u64::MAX, i64::MAX as u64, 0x8000_0000_8000_0000] {
-            let mut file = whole.clone();
-            let end = file.len().min(at + 8);
-            file[at..end].copy_from_slice(&limit.to_le_bytes()[..end - at]);
-            let _ = find(&file, true);
+    for whole in [stripped(COLD), elf(reads::CET_READS)] {
+        for at in (16..whole.len()).step_by(4).filter(|at| *at < 400 || *at > 0x1000) {
+            for limit in [u64::MAX, i64::MAX as u64, 0x8000_0000_8000_0000] {
+                let mut file = whole.clone();
+                let end = file.len().min(at + 8);
+                file[at..end].copy_from_slice(&limit.to_le_bytes()[..end - at]);
+                let _ = find(&file, true);
+            }
         }
     }
 }

@@ -14,6 +14,19 @@ enum Piece {
     Text { name: String, address: u64 },
     /// A symbol, and the address of the slot that the loader writes its address to.
     Bind { name: String, slot: u64 },
+    /// An address that stands in the data, and its own address.
+    Pointer { kind: Kind, at: u64, to: u64 },
+}
+
+/// How the loader treats an address in the data.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// A relocation has the address.
+    Relative,
+    /// A compact relocation says that there is one.
+    Compact,
+    /// The file is loaded where it says.
+    Fixed,
 }
 
 /// A file with all symbols that the fixture has.
@@ -40,6 +53,9 @@ fn piece(words: &[&str]) -> Piece {
     let name = words[1].to_owned();
     match words[0] {
         "text" => Piece::Text { name, address: number(2) },
+        "relative" => Piece::Pointer { kind: Kind::Relative, at: number(1), to: number(2) },
+        "compact" => Piece::Pointer { kind: Kind::Compact, at: number(1), to: number(2) },
+        "fixed" => Piece::Pointer { kind: Kind::Fixed, at: number(1), to: number(2) },
         "bind" => Piece::Bind { name, slot: number(2) },
         kind => Piece::Code { kind: kind.to_owned(), name, address: number(2), size: number(3), bytes: bytes(words[4]) },
     }
@@ -53,11 +69,12 @@ fn bytes(hex: &str) -> Vec<u8> {
 fn build(pieces: &[Piece], is_stripped: bool) -> Vec<u8> {
     let code = mapped(pieces.iter().filter_map(code_of));
     let text = mapped(pieces.iter().filter_map(text_of));
+    let data = mapped(pieces.iter().filter_map(data_of));
     let frames = frames(pieces);
     let mut elf = vec![0; PAGE as usize];
     let mut segments = Vec::new();
     for (kind, flags, (address, bytes)) in
-        [(1, 5, code), (1, 4, text), (1, 4, (FRAMES, frames.clone())), (0x6474_e550, 4, (FRAMES, frames))]
+        [(1, 5, code), (1, 4, text), (1, 6, data), (1, 4, (FRAMES, frames.clone())), (0x6474_e550, 4, (FRAMES, frames))]
     {
         elf.resize(elf.len().next_multiple_of(PAGE as usize), 0);
         segments.push([kind | flags << 32, elf.len() as u64, address, address, bytes.len() as u64, bytes.len() as u64, PAGE]);
@@ -68,6 +85,9 @@ fn build(pieces: &[Piece], is_stripped: bool) -> Vec<u8> {
     let table = elf.len() as u64;
     sections.iter().flatten().for_each(|word| elf.extend(word.to_le_bytes()));
     header(&mut elf, segments.len(), table, sections.len());
+    if pointers(pieces, Kind::Fixed).next().is_some() {
+        elf[16] = 2;
+    }
     for (at, word) in segments.iter().flatten().enumerate() {
         elf[64 + at * 8..][..8].copy_from_slice(&word.to_le_bytes());
     }
@@ -97,6 +117,20 @@ fn text_of(piece: &Piece) -> Option<(u64, Vec<u8>)> {
         Piece::Text { name, address } => Some((*address, format!("{name}\0").into_bytes())),
         _ => None,
     }
+}
+
+fn data_of(piece: &Piece) -> Option<(u64, Vec<u8>)> {
+    match piece {
+        Piece::Pointer { kind: Kind::Compact | Kind::Fixed, at, to } => Some((*at, to.to_le_bytes().to_vec())),
+        _ => None,
+    }
+}
+
+fn pointers(pieces: &[Piece], wanted: Kind) -> impl Iterator<Item = (u64, u64)> {
+    pieces.iter().filter_map(move |piece| match piece {
+        Piece::Pointer { kind, at, to } if *kind == wanted => Some((*at, *to)),
+        _ => None,
+    })
 }
 
 /// All in one piece, from the first page on, with breakpoints (which end every instruction) in the gaps.
@@ -140,9 +174,9 @@ fn distance(from: u64, to: u64) -> [u8; 4] {
 fn sections(elf: &mut Vec<u8>, pieces: &[Piece], is_stripped: bool) -> Vec<[u64; 8]> {
     let (exported, exported_names) = symbols(pieces, "export");
     let (local, local_names) = symbols(pieces, "local");
-    let mut parts = vec![(0, 0, vec![]), (11, 2, exported), (3, 0, exported_names), (4, 1, relocations(pieces))];
+    let mut parts = vec![(0, 0, vec![]), (11, 2, exported), (3, 0, exported_names), (4, 1, relocations(pieces)), (19, 0, compact(pieces))];
     if !is_stripped {
-        parts.extend([(2, 5, local), (3, 0, local_names)]);
+        parts.extend([(2, 6, local), (3, 0, local_names)]);
     }
     parts.into_iter().map(|(kind, link, bytes)| section(elf, kind, link, &bytes)).collect()
 }
@@ -181,7 +215,15 @@ fn relocations(pieces: &[Piece]) -> Vec<u8> {
             [*slot, symbol << 32 | 7, 0].iter().for_each(|word| table.extend(word.to_le_bytes()));
         }
     }
+    for (at, to) in pointers(pieces, Kind::Relative) {
+        [at, 8, to].iter().for_each(|word| table.extend(word.to_le_bytes()));
+    }
     table
+}
+
+/// The places of addresses, one after the other.
+fn compact(pieces: &[Piece]) -> Vec<u8> {
+    pointers(pieces, Kind::Compact).flat_map(|(at, _)| at.to_le_bytes()).collect()
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {

@@ -2,10 +2,12 @@
 
 mod damage;
 mod elf;
+mod reads;
 
 use std::fmt::Write as _;
 
 use super::*;
+use ehl_probes_common::call::Slot;
 use elf::{elf, first_code_offset, stripped};
 
 const DEBIAN: &str = include_str!("code/debian-12.txt");
@@ -30,6 +32,7 @@ fn told(elf: &[u8], returns: bool) -> String {
         let Site { call, serves, function, entry, exit, length, instruction, is_emulated } = site;
         let exit = match exit {
             Exit::After(offset) => format!("After({:x})", address(offset)),
+            Exit::Here(held) => told_held(held),
             other => format!("{other:?}"),
         };
         let traps = if is_emulated { "emulated" } else { "stepped" };
@@ -40,6 +43,16 @@ fn told(elf: &[u8], returns: bool) -> String {
         writeln!(text, "no {function} {why:?}").expect("a string");
     }
     text
+}
+
+/// Where things are: `ssl=r3 buffer=r5 length=s8 peek=r13`.
+fn told_held(Held { ssl, buffer, length_at, peek }: Held) -> String {
+    let told = |slot| match slot {
+        Slot::Register(number) => format!("r{number}"),
+        Slot::Stack(offset) => format!("s{offset}"),
+    };
+    let peek = peek.map_or_else(|| "none".to_owned(), told);
+    format!("Here(ssl={} buffer={} length={} peek={peek})", told(ssl), told(buffer), told(length_at))
 }
 
 #[test]
