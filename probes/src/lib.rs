@@ -4,6 +4,7 @@
 //! programs share. `scripts/build-probes` makes the objects from `src/bin`.
 
 #![cfg_attr(target_arch = "bpf", no_std)]
+#![cfg_attr(all(target_arch = "bpf", feature = "packets"), feature(asm_experimental_arch))]
 
 #[cfg(target_arch = "bpf")]
 pub mod kernel;
@@ -17,6 +18,8 @@ mod prebuilt {
     static SOCK_ENTRY: &Aligned<[u8]> = &Aligned(*include_bytes!("../prebuilt/sock_entry.o"));
 
     static SSL_UPROBE: &Aligned<[u8]> = &Aligned(*include_bytes!("../prebuilt/ssl_uprobe.o"));
+    static XDP_HEADERS: &Aligned<[u8]> = &Aligned(*include_bytes!("../prebuilt/xdp_headers.o"));
+    static TC_HEADERS: &Aligned<[u8]> = &Aligned(*include_bytes!("../prebuilt/tc_headers.o"));
 
     /// The ELF of `sock-http`: one socket filter, `sock_http`.
     pub fn sock_http() -> &'static [u8] {
@@ -33,7 +36,17 @@ mod prebuilt {
     pub fn ssl_uprobe() -> &'static [u8] {
         &SSL_UPROBE.0
     }
+
+    /// The ELF of `xdp-headers`: one XDP program that takes packets in fragments, `xdp_headers`.
+    pub fn xdp_headers() -> &'static [u8] {
+        &XDP_HEADERS.0
+    }
+
+    /// The ELF of `tc-headers`: the classifiers `ingress` and `egress`, and `ingress_l3` and `egress_l3` for links without Ethernet headers.
+    pub fn tc_headers() -> &'static [u8] {
+        &TC_HEADERS.0
+    }
 }
 
 #[cfg(not(target_arch = "bpf"))]
-pub use prebuilt::{sock_entry, sock_http, ssl_uprobe};
+pub use prebuilt::{sock_entry, sock_http, ssl_uprobe, tc_headers, xdp_headers};

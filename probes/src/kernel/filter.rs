@@ -1,4 +1,4 @@
-//! Which segments are watched: by port and network, of either end. Set by user space before loading.
+//! Which segments and packets are watched: by port and network, of either end. Set by user space before loading.
 
 use aya_ebpf::{
     macros::map,
@@ -24,22 +24,27 @@ static NETWORKS: LpmTrie<[u8; 16], u8> = LpmTrie::with_max_entries(256, 1);
 
 /// A setting that user space may have changed in the object.
 #[inline(always)]
-pub fn setting(global: &u8) -> u8 {
+pub fn setting<T: Copy>(global: &T) -> T {
     // SAFETY: reads an initialised static; volatile, because the compiler must not take the built-in value for granted.
     unsafe { core::ptr::read_volatile(global) }
 }
 
-/// The same of 32 bits.
+/// Whether not all ports are watched.
 #[inline(always)]
-pub fn wide_setting(global: &u32) -> u32 {
-    // SAFETY: as in `setting`.
-    unsafe { core::ptr::read_volatile(global) }
+pub fn filters_ports() -> bool {
+    setting(&FILTER_PORTS) != 0
+}
+
+/// Whether not all networks are watched.
+#[inline(always)]
+pub fn filters_networks() -> bool {
+    setting(&FILTER_NETWORKS) != 0
 }
 
 /// Whether a segment between these ports is watched.
 #[inline(always)]
 pub fn watches_ports(source: u16, destination: u16) -> bool {
-    if setting(&FILTER_PORTS) == 0 {
+    if !filters_ports() {
         return true;
     }
     match PORTS.get(0) {
@@ -56,7 +61,7 @@ fn has(bits: &[u64; 1024], port: u16) -> bool {
 /// Whether a segment between these addresses is watched.
 #[inline(always)]
 pub fn watches_networks(source: Address, destination: Address) -> bool {
-    setting(&FILTER_NETWORKS) == 0 || is_watched(source) || is_watched(destination)
+    !filters_networks() || is_watched(source) || is_watched(destination)
 }
 
 #[inline(always)]

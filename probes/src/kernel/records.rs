@@ -3,11 +3,12 @@
 use aya_ebpf::{bindings::BPF_RB_NO_WAKEUP, helpers::generated::bpf_ringbuf_output, macros::map, maps::RingBuf};
 use ehl_probes_common::{
     counter::Counter,
+    packet::record::PacketRecord,
     record::{HEADER_LEN, RecordHeader},
     window::{WINDOW, Window, bounded},
 };
 
-use super::counters::count;
+use super::counters::{count, count_here};
 
 /// Its size is set by user space before loading.
 #[map]
@@ -35,6 +36,19 @@ const _: () = assert!(core::mem::offset_of!(Draft, window) == HEADER_LEN);
 pub fn submit(draft: &mut Draft, captured: u32) {
     // SAFETY: the draft is a reference.
     unsafe { ehl_submit(draft, captured) };
+}
+
+/// Submits the record of a packet, which `write` makes in place and whole. Wakes nobody, likewise.
+#[inline(always)]
+pub fn submit_packet(write: impl FnOnce(*mut PacketRecord)) {
+    match RECORDS.reserve::<PacketRecord>(0) {
+        Some(mut room) => {
+            write(room.as_mut_ptr());
+            room.submit(BPF_RB_NO_WAKEUP as u64);
+            count_here(Counter::Submitted);
+        }
+        None => count(Counter::Lost),
+    }
 }
 
 /// [`submit`]. A global function (see the module `kernel`).
