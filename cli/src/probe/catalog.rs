@@ -28,13 +28,10 @@ pub enum Verdict {
     Ready,
     /// Capabilities are missing.
     NotPermitted(Vec<String>),
-    /// This version of ehl does not have it yet.
-    NotInThisVersion,
 }
 
 /// All probes.
 pub fn probes() -> Vec<Entry> {
-    let later = |name, hook, sees, needs, kernel| Entry { name, hook, sees, needs, kernel, verdict: Verdict::NotInThisVersion };
     vec![
         Entry {
             name: "sock-http",
@@ -52,20 +49,23 @@ pub fn probes() -> Vec<Entry> {
             kernel: "5.15",
             verdict: verdict(needs::SSL_UPROBE),
         },
-        later(
-            "xdp-headers",
-            "XDP on an interface",
-            "ingress packets before the stack",
-            &[Capability::CAP_NET_ADMIN, Capability::CAP_BPF, Capability::CAP_PERFMON],
-            "5.15",
-        ),
-        later(
-            "tc-headers",
-            "TCX or clsact, ingress and egress",
-            "packets both ways",
-            &[Capability::CAP_NET_ADMIN, Capability::CAP_BPF, Capability::CAP_PERFMON],
-            "5.15",
-        ),
+        Entry {
+            name: "xdp-headers",
+            hook: "XDP on an interface",
+            sees: "ingress packets before the stack",
+            needs: needs::PACKETS,
+            // Since then a program can say that it takes packets in fragments.
+            kernel: "5.18",
+            verdict: verdict(needs::PACKETS),
+        },
+        Entry {
+            name: "tc-headers",
+            hook: "TCX or clsact, ingress and egress",
+            sees: "packets both ways",
+            needs: needs::PACKETS,
+            kernel: "5.15",
+            verdict: verdict(needs::PACKETS),
+        },
     ]
 }
 

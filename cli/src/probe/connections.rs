@@ -18,7 +18,7 @@ pub struct TlsConnections {
 
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-struct Plain<T>(T);
+pub(super) struct Plain<T>(pub(super) T);
 
 // SAFETY: plain numbers, valid for every bit pattern; keys have no padding (asserted where they are defined).
 unsafe impl Pod for Plain<Key> {}

@@ -4,6 +4,8 @@
 mod btf;
 pub mod catalog;
 mod connections;
+mod filters;
+mod flows;
 pub mod needs;
 pub mod packets;
 mod programs;
@@ -11,8 +13,11 @@ mod sock_entry;
 pub mod sock_http;
 pub mod ssl_uprobe;
 mod syscall;
+pub mod tc_headers;
+pub mod xdp_headers;
 
 pub use connections::{Connections, TlsConnections};
+pub use flows::Flows;
 pub use programs::Cost;
 
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -25,7 +30,9 @@ use aya::programs::{ProgramError, ProgramFd};
 use ehl_probes_common::counter::{COUNTERS, Counter};
 use ehl_probes_common::record::HEADER_LEN;
 
+use caps::Capability;
 use programs::Programs;
+use tc_headers::Filters;
 
 /// Why a probe did not start.
 #[derive(Debug, thiserror::Error)]
@@ -76,17 +83,21 @@ pub enum Memory {
     Packets(Connections),
     /// Of connections, by process.
     Tls(TlsConnections),
+    /// Totals of packets.
+    Flows(Flows),
 }
 
-/// What keeps a probe loaded and attached. The kernel closes it with the process, however that ends.
+/// What keeps a probe loaded and attached. The kernel closes it with the process, however that ends; but for [`Links::needs`], that is
+/// all that detaches it.
 #[must_use = "dropping it detaches the probe"]
 pub struct Links {
     held: Arc<Mutex<Option<Held>>>,
 }
 
-/// What is attached: descriptors, and what aya holds.
+/// What is attached: descriptors, filters where the kernel has no links, and what aya holds.
 struct Held {
     hooks: Vec<OwnedFd>,
+    filters: Option<Filters>,
     programs: Programs,
     switch: Option<Switch>,
 }
@@ -109,11 +120,18 @@ impl Switch {
 impl Links {
     /// Detaches and unloads the probe; what it cost, if that was measured.
     pub fn release(self) -> Option<Cost> {
-        let Held { hooks, programs, switch } = lock(&self.held).take()?;
+        let Held { hooks, filters, programs, switch } = lock(&self.held).take()?;
         // If it cannot be switched off, it is detached all the same.
         let _ = switch.map(|mut switch| switch.set(false));
+        drop(filters);
         close_at_once(hooks);
         programs.release()
+    }
+
+    /// What a thread must still be permitted to, for [`release`](Self::release) to leave nothing behind.
+    pub fn needs(&self) -> &'static [Capability] {
+        let has_filters = lock(&self.held).as_ref().is_some_and(|held| held.filters.is_some());
+        if has_filters { needs::DETACH_FILTERS } else { &[] }
     }
 }
 
@@ -126,7 +144,11 @@ impl Drop for Links {
 
 impl Links {
     fn new(hooks: Vec<OwnedFd>, programs: Programs, switch: Option<Switch>) -> Self {
-        Self { held: Arc::new(Mutex::new(Some(Held { hooks, programs, switch }))) }
+        Self::with_filters(hooks, None, programs, switch)
+    }
+
+    fn with_filters(hooks: Vec<OwnedFd>, filters: Option<Filters>, programs: Programs, switch: Option<Switch>) -> Self {
+        Self { held: Arc::new(Mutex::new(Some(Held { hooks, filters, programs, switch }))) }
     }
 }
 

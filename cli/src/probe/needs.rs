@@ -13,6 +13,15 @@ pub const SOCK_HTTP: &[Capability] = &[Capability::CAP_NET_RAW, Capability::CAP_
 pub const SSL_UPROBE: &[Capability] =
     &[Capability::CAP_BPF, Capability::CAP_PERFMON, Capability::CAP_SYS_PTRACE, Capability::CAP_DAC_READ_SEARCH];
 
+/// `xdp-headers` and `tc-headers`: attaching to interfaces, loading programs, and programs that read packets.
+pub const PACKETS: &[Capability] = &[Capability::CAP_NET_ADMIN, Capability::CAP_BPF, Capability::CAP_PERFMON];
+
+/// What detaching takes that no descriptor does by being closed: removing filters.
+pub(super) const DETACH_FILTERS: &[Capability] = &[Capability::CAP_NET_ADMIN];
+
+/// What telling whose the sockets of flows are takes, where they are other users'.
+pub const OWNERS: &[Capability] = &[Capability::CAP_SYS_PTRACE, Capability::CAP_DAC_READ_SEARCH];
+
 /// Which of `needed` this process does not have in effect. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON.
 pub fn missing(needed: &[Capability]) -> Vec<Capability> {
     let effective = caps::read(None, CapSet::Effective).unwrap_or_default();

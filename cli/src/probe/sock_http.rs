@@ -5,15 +5,13 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
-use aya::maps::Array;
-use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::programs::{ProgramType, SocketFilter};
 use aya::sys::{BpfHelper, is_helper_supported};
 use aya::{Ebpf, EbpfLoader};
 use caps::Capability;
 
 use super::{
-    Attached, Connections, Error, Links, Memory, counters, descriptor, error_chain, needs, programs::Programs, records, sock_entry,
+    Attached, Connections, Error, Links, Memory, counters, descriptor, error_chain, filters, needs, programs::Programs, records, sock_entry,
 };
 
 const NAME: &str = "sock-http";
@@ -40,7 +38,7 @@ pub fn attach(settings: &Settings) -> Result<Attached, Error> {
         needs::check("sock-http with --probe-cost", &[Capability::CAP_SYS_ADMIN])?;
     }
     let mut ebpf = load(settings).map_err(|reason| unsupported(&reason))?;
-    fill_filters(&mut ebpf, settings)?;
+    filters::fill(NAME, &mut ebpf, &settings.ports, &settings.networks)?;
     let program = loaded(&mut ebpf, "sock_http")?;
     let mut entry = if sock_entry::fits(program)? { None } else { Some(sock_entry::before(program)?) };
     let missing = || failed("the object lacks a map");
@@ -87,37 +85,6 @@ fn load(settings: &Settings) -> Result<Ebpf, String> {
         .map_max_entries("RECORDS", settings.ring_bytes)
         .load(ehl_probes::sock_http())
         .map_err(|error| error_chain(&error))
-}
-
-fn fill_filters(ebpf: &mut Ebpf, settings: &Settings) -> Result<(), Error> {
-    let full = |error: aya::maps::MapError| failed(&format!("its filters cannot be set: {error}"));
-    if !settings.ports.is_empty() {
-        let mut ports: Array<_, [u64; 1024]> =
-            Array::try_from(ebpf.map_mut("PORTS").ok_or_else(|| failed("the object lacks a map"))?).map_err(full)?;
-        ports.set(0, bits(&settings.ports), 0).map_err(full)?;
-    }
-    if !settings.networks.is_empty() {
-        let mut networks: LpmTrie<_, [u8; 16], u8> =
-            LpmTrie::try_from(ebpf.map_mut("NETWORKS").ok_or_else(|| failed("the object lacks a map"))?).map_err(full)?;
-        for (address, prefix) in &settings.networks {
-            let (bytes, prefix) = match address {
-                IpAddr::V4(v4) => (v4.to_ipv6_mapped().octets(), 96 + u32::from(*prefix)),
-                IpAddr::V6(v6) => (v6.octets(), u32::from(*prefix)),
-            };
-            networks.insert(&Key::new(prefix, bytes), 1, 0).map_err(full)?;
-        }
-    }
-    Ok(())
-}
-
-fn bits(ports: &[RangeInclusive<u16>]) -> [u64; 1024] {
-    let mut bits = [0u64; 1024];
-    for port in ports.iter().cloned().flatten() {
-        if let Some(word) = bits.get_mut(usize::from(port >> 6)) {
-            *word |= 1 << (port & 63);
-        }
-    }
-    bits
 }
 
 /// 0 stands for all interfaces (packet(7)).

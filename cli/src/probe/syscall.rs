@@ -4,7 +4,7 @@ use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
-use aya_obj::generated::{bpf_attr, bpf_cmd, bpf_prog_info};
+use aya_obj::generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_prog_info};
 
 /// Attributes of a call, all zero.
 pub(super) fn zeroed() -> bpf_attr {
@@ -17,6 +17,27 @@ pub(super) fn open(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<OwnedFd>
     let result = call(command, attr)?;
     // SAFETY: the kernel opened it for this call.
     Ok(unsafe { OwnedFd::from_raw_fd(result) })
+}
+
+/// A link of a program to an interface: the program is attached as long as it is open.
+pub(super) fn link(program: BorrowedFd<'_>, interface: u32, attach_type: bpf_attach_type, flags: u32) -> io::Result<OwnedFd> {
+    let mut attr = zeroed();
+    // SAFETY: plain numbers; the call reads these fields of the union.
+    let link = unsafe { &mut attr.link_create };
+    link.__bindgen_anon_1.prog_fd = program.as_raw_fd() as u32;
+    link.__bindgen_anon_2.target_ifindex = interface;
+    link.attach_type = attach_type as u32;
+    link.flags = flags;
+    open(bpf_cmd::BPF_LINK_CREATE, &mut attr)
+}
+
+/// A program by its id (CAP_SYS_ADMIN).
+pub(super) fn program(id: u32) -> io::Result<OwnedFd> {
+    let mut attr = zeroed();
+    // SAFETY: plain numbers; the call reads these fields of the union.
+    let fields = unsafe { &mut attr.__bindgen_anon_6 };
+    fields.__bindgen_anon_1.prog_id = id;
+    open(bpf_cmd::BPF_PROG_GET_FD_BY_ID, &mut attr)
 }
 
 /// What the kernel says of a program.

@@ -1,10 +1,15 @@
 //! What the packet probes are asked for: `xdp-headers` and `tc-headers`.
 
+pub(super) mod load;
+
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ehl_probes_common::flow::By;
+
+/// How many protocols other than IP the programs look for.
+pub const MAX_ETHERTYPES: usize = 8;
 
 /// What a packet probe watches, and what it makes of that.
 #[derive(Clone, Debug)]
@@ -71,7 +76,7 @@ pub struct Filter {
     pub ports: Vec<RangeInclusive<u16>>,
     /// Networks of either end, by address and prefix length; all when empty.
     pub networks: Vec<(IpAddr, u8)>,
-    /// Protocols; all when empty.
+    /// Protocols; all when empty. At most [`MAX_ETHERTYPES`] of them are other than IP.
     pub protocols: Vec<Protocol>,
     /// Flags of TCP; when there are any, nothing but TCP passes.
     pub tcp_flags: Option<TcpFlags>,
