@@ -1,5 +1,6 @@
 //! Packets: the header elements of each, as a source saw it, and what they are called.
 
+pub mod filter;
 pub mod protocol;
 pub mod tcp_flags;
 pub mod tunnel;

@@ -141,7 +141,7 @@ pub enum UnknownProtocol {
     /// No name, and no number either.
     #[error(
         "no such protocol; write a name (tcp, udp, icmp, icmpv6, igmp, sctp, gre, esp, ah, ipip, ipv6, ospf, vrrp, arp, lldp, mpls, eapol, \
-         pppoe-session, ptp, macsec, 802.3), the number of an IP protocol from 0 to 255, or an EtherType as in 0x88cc"
+         pppoe-session, ptp, macsec), the number of an IP protocol from 0 to 255, or an EtherType as in 0x88cc"
     )]
     Name,
     /// An IP protocol has eight bits.
@@ -153,9 +153,13 @@ pub enum UnknownProtocol {
 }
 
 impl Protocol {
-    /// Of a packet.
-    pub fn of(headers: &Headers) -> Self {
-        if headers.has(present::IP) { Self::Ip(headers.protocol) } else { Self::Link(headers.ethertype) }
+    /// Of a packet; `None` when it ends before that is told.
+    pub fn of(headers: &Headers) -> Option<Self> {
+        if headers.has(present::IP) {
+            return Some(Self::Ip(headers.protocol));
+        }
+        let is_told = headers.ethertype != NO_ETHERTYPE || !headers.has(present::CUT);
+        is_told.then_some(Self::Link(headers.ethertype))
     }
 
     /// Its name, if it has one.
@@ -182,7 +186,7 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// What [`fmt::Display`] writes, in either case; and other names that are in use.
+/// What [`fmt::Display`] writes, in either case, but for `802.3`, which no filter knows; and other names that are in use.
 impl FromStr for Protocol {
     type Err = UnknownProtocol;
 
@@ -195,7 +199,7 @@ impl FromStr for Protocol {
             return name.parse().map(Self::Ip).map_err(|_| UnknownProtocol::Number);
         }
         let ip = IP.iter().find(|known| known.1 == name).map(|known| Self::Ip(known.0));
-        let link = || LINK.iter().find(|known| known.1 == name).map(|known| Self::Link(known.0));
+        let link = || LINK.iter().find(|known| known.1 == name && known.0 != NO_ETHERTYPE).map(|known| Self::Link(known.0));
         let alias = || ALIASES.iter().find(|known| known.0 == name).map(|known| known.1);
         ip.or_else(link).or_else(alias).ok_or(UnknownProtocol::Name)
     }
@@ -214,8 +218,7 @@ mod tests {
     use super::*;
 
     fn all() -> impl Iterator<Item = Protocol> {
-        let ethertypes = std::iter::once(NO_ETHERTYPE).chain(0x0600..=u16::MAX);
-        (0..=u8::MAX).map(Protocol::Ip).chain(ethertypes.map(Protocol::Link))
+        (0..=u8::MAX).map(Protocol::Ip).chain((0x0600..=u16::MAX).map(Protocol::Link))
     }
 
     #[test]
@@ -258,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_names_none_is_refused_with_what_would_be_right() {
-        for typed in ["", "-", "http", "tcp,udp", "-1", "1.5", "+6"] {
+        for typed in ["", "-", "http", "tcp,udp", "-1", "1.5", "+6", "802.3"] {
             assert_eq!(typed.parse::<Protocol>(), Err(UnknownProtocol::Name), "{typed:?}");
         }
         for typed in ["256", "2048", "99999999999999999999"] {
@@ -272,8 +275,14 @@ mod tests {
     #[test]
     fn a_packet_of_ip_is_named_by_what_it_carries() {
         let ip = Headers { present: present::IP, ethertype: 0x0800, protocol: 17, ..Headers::NONE };
-        assert_eq!(Protocol::of(&ip), Protocol::Ip(17));
+        assert_eq!(Protocol::of(&ip), Some(Protocol::Ip(17)));
         let cut = Headers { present: present::CUT, ethertype: 0x86dd, ..Headers::NONE };
-        assert_eq!(Protocol::of(&cut).to_string(), "0x86dd");
+        assert_eq!(Protocol::of(&cut).map(|protocol| protocol.to_string()).as_deref(), Some("0x86dd"));
+    }
+
+    #[test]
+    fn a_packet_that_ends_in_its_link_layer_has_none() {
+        assert_eq!(Protocol::of(&Headers { present: present::CUT, ..Headers::NONE }), None);
+        assert_eq!(Protocol::of(&Headers::NONE), Some(Protocol::Link(NO_ETHERTYPE)));
     }
 }

@@ -8,19 +8,19 @@ const BY_PROTOCOL: &[(u8, &str, &str)] = &[
     (41, "sit", "ip6ip6"),
     (47, "gre", "ip6gre"),
     (50, "esp", "esp"),
-    (97, "etherip", "etherip"),
+    (51, "ah", "ah"),
     (115, "l2tp", "l2tp"),
     (137, "mpls", "mpls"),
 ];
 
-/// UDP, by a port that IANA assigned, and by the one that Linux has for VXLAN.
-const BY_PORT: &[(u16, &str)] = &[(1701, "l2tp"), (2152, "gtp-u"), (4789, "vxlan"), (6081, "geneve"), (8472, "vxlan")];
+/// UDP, by the port that IANA registers.
+const BY_PORT: &[(u16, &str)] = &[(1701, "l2tp"), (2152, "gtp-u"), (4789, "vxlan"), (6081, "geneve")];
 
 const BY_ETHERTYPE: &[(u16, &str)] = &[(0x8847, "mpls"), (0x8848, "mpls"), (0x8864, "pppoe")];
 
 const UDP: u8 = 17;
 
-/// How a packet carries another; `None` when it does not, as far as its headers tell.
+/// How a packet carries another; `None` when it does not, as [`Headers::is_tunnel`] has it.
 ///
 /// Over UDP only the receiver's port is looked at: what VXLAN and Geneve send comes from a port that stands for the inner flow, and may
 /// be any.
@@ -57,6 +57,17 @@ mod tests {
             (Headers { ethertype: 0x0806, ..Headers::NONE }, None),
         ] {
             assert_eq!(name(&headers), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_a_name_is_a_tunnel_and_the_other_way_round() {
+        let ip = Headers { present: present::IP | present::PORTS, ..Headers::NONE };
+        let protocols = (0..=u8::MAX).map(|protocol| Headers { protocol, ..ip });
+        let ports = (0..=u16::MAX).map(|destination_port| Headers { protocol: UDP, destination_port, ..ip });
+        let link = (0..=u16::MAX).map(|ethertype| Headers { ethertype, ..Headers::NONE });
+        for headers in protocols.chain(ports).chain(link) {
+            assert_eq!(name(&headers).is_some(), headers.is_tunnel(), "{headers:?}");
         }
     }
 }

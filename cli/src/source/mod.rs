@@ -1,6 +1,7 @@
 //! Where segments come from: the kernel's ring buffer, or capture files. The one seam below the pipeline.
 
 pub mod capture_file;
+pub mod packets;
 pub mod ring;
 
 use crate::packet::Sighting;
@@ -26,6 +27,7 @@ pub trait Source {
 
 /// A source of packets.
 pub trait PacketSource {
-    /// Passes on what is there now, oldest first; at most `limit` packets.
-    fn drain(&mut self, limit: usize, each: &mut dyn FnMut(&Sighting)) -> Found;
+    /// Passes on what is there now, oldest first; at most `limit` packets. With each, the name of its interface where the source has
+    /// it: the number in the sighting is the source's own then.
+    fn drain(&mut self, limit: usize, each: &mut dyn FnMut(&Sighting, Option<&str>)) -> Found;
 }

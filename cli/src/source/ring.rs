@@ -109,6 +109,7 @@ impl Source for Ring {
                     tell(direction, Segment { source, destination, origin, identity, part: BODY });
                 }
             }),
+            Memory::Flows(_) => {}
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::needed::skipped;
 use crate::reading::Difference;
-use crate::skipped;
 
 /// A difference that stays, and why ehl is right.
 #[derive(Debug)]

@@ -8,6 +8,7 @@
 mod capture;
 mod corpus;
 mod ehl_rows;
+mod needed;
 mod reading;
 mod said;
 mod tshark;
@@ -25,11 +26,11 @@ mod random;
 mod wire;
 
 use std::fs;
-use std::io::Write as _;
 
 use capture::Capture;
 use corpus::{DIFFERENCES, Known};
 use generate::{Shape, conversation};
+use needed::can_judge;
 use random::Random;
 use reading::{Difference, differences};
 use said::{SAID, Said};
@@ -146,21 +147,4 @@ fn judge(file: &std::path::Path) -> Vec<Difference> {
     }
     let read = tshark::with_unfinished(read, &tshark::readings(file, tshark::Bodies::Apart));
     differences(&name, &read, &rows)
-}
-
-/// Whether there is a tshark; says so if not.
-fn can_judge() -> bool {
-    if tshark::is_there() {
-        return true;
-    }
-    let reason = "no tshark; install it with scripts/install-test-deps";
-    assert!(std::env::var_os("EHL_REQUIRE_JUDGE").is_none(), "tshark is required as a judge, but there is {reason}");
-    skipped(reason);
-    false
-}
-
-/// Past the capture of the test harness.
-fn skipped(reason: &str) {
-    let name = std::thread::current().name().unwrap_or("test").to_owned();
-    writeln!(std::io::stderr(), "skipped: {name}: {reason}").expect("stderr takes a line");
 }

@@ -1,7 +1,7 @@
 //! What tshark reads in a capture.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::reading::{Reading, Readings, Request};
 
@@ -13,10 +13,6 @@ pub(crate) enum Bodies {
     Whole,
     /// It shows each head at once, and looks for the next one only where a segment starts.
     Apart,
-}
-
-pub(crate) fn is_there() -> bool {
-    Command::new("tshark").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 pub(crate) fn readings(file: &Path, bodies: Bodies) -> Readings {

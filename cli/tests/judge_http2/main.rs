@@ -18,6 +18,8 @@ mod line;
 #[path = "../conversation/message.rs"]
 #[expect(dead_code, reason = "there are no chunks, and heads are others")]
 mod message;
+#[path = "../judge/needed.rs"]
+mod needed;
 #[path = "../http2/opening.rs"]
 mod opening;
 #[path = "../http2/plan.rs"]
@@ -38,10 +40,10 @@ mod tap;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 
 use ehl_probes_common::frame::PREFACE;
 use generate::{Shape, conversation};
+use needed::can_judge;
 use random::Random;
 use rows::from_packets;
 use wire::{Cutting, Packet, reorder, wire};
@@ -67,10 +69,8 @@ fn swapped_segments_are_read_as_tshark_reads_them() {
 }
 
 fn judge(seed: u64, late_percent: usize) {
-    if !tshark::is_there() {
-        assert!(std::env::var_os("EHL_REQUIRE_JUDGE").is_none(), "tshark is required as a judge, but there is none");
-        let message = "skipped: conversations of HTTP/2 are not judged: no tshark; install it with scripts/install-test-deps";
-        return writeln!(std::io::stderr(), "{message}").expect("stderr takes a line");
+    if !can_judge() {
+        return;
     }
     let conversations = (0..100u32).map(|number| (10_000 + number, packets(seed + u64::from(number), late_percent)));
     let conversations: Vec<_> = conversations.filter(|(_, packets)| begins_at_once(packets)).collect();

@@ -1,13 +1,9 @@
 //! What tshark reads of HTTP/2 in a capture.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::Heads;
-
-pub(crate) fn is_there() -> bool {
-    Command::new("tshark").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-}
 
 /// By connection and stream.
 pub(crate) fn heads(file: &Path) -> Heads {

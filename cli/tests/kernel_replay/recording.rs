@@ -118,7 +118,7 @@ pub(crate) fn told(frames: &[Frame]) -> Vec<Option<Told>> {
     let tell = |frame: &Frame| {
         let mut told = None;
         let wire_len = u32::try_from(frame.bytes.len()).expect("a frame is small");
-        let packet = Packet { time_ns: frame.time_ns, link_type: ETHERNET, interface: 0, bytes: &frame.bytes, wire_len };
+        let packet = Packet { time_ns: frame.time_ns, link_type: ETHERNET, interface: 0, bytes: &frame.bytes, wire_len, way: None };
         segments.packet(&packet, &mut |segment| {
             let part = segment.part;
             let (from, to) = (segment.source, segment.destination);

@@ -110,7 +110,7 @@ impl Clock {
 }
 
 /// The options at the end of a block, as code and value; they end where they are not whole.
-fn options(bytes: &[u8], order: ByteOrder) -> impl Iterator<Item = (u16, &[u8])> {
+pub(super) fn options(bytes: &[u8], order: ByteOrder) -> impl Iterator<Item = (u16, &[u8])> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         let (head, after) = rest.split_at_checked(4)?;

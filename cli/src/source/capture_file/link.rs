@@ -1,8 +1,23 @@
-//! From a packet's link layer to where its network layer starts and what that is.
+//! From a packet's link layer to where its network layer starts and what that is, or to what is above what only captures have.
 //!
 //! The layouts are those of <https://www.tcpdump.org/linktypes.html>. What lies in the network layer is left to others.
 
 use ehl_probes_common::packet::ethertype;
+use ehl_probes_common::packet::headers::Start;
+use ehl_probes_common::record::Way;
+
+/// Where a packet starts for who reads its tags too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Link {
+    /// What it starts with; `None` where it ends before that is told.
+    pub(super) start: Option<Start>,
+    /// Where: behind what only captures have; may be beyond the packet.
+    pub(super) offset: usize,
+    /// The interface's index on the host that captured, where the link layer names one.
+    pub(super) interface: Option<u32>,
+    /// Which way the packet went, where the link layer says so.
+    pub(super) way: Option<Way>,
+}
 
 /// Where the network layer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,8 +26,6 @@ pub(super) struct Network {
     pub(super) ethertype: u16,
     /// Where it starts: at most the length of the packet's bytes.
     pub(super) offset: usize,
-    /// The interface's index on the host that captured, where the link layer names one.
-    pub(super) interface: Option<u32>,
 }
 
 /// Why there is no network layer to look at.
@@ -22,6 +35,25 @@ pub(super) enum Error {
     Unsupported,
     /// The packet ends within its link layer.
     Cut,
+}
+
+/// Packets with a link type that is not known here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnsupportedLinks {
+    /// How many.
+    pub packets: u64,
+    /// The first few of these link types, each once.
+    pub types: [Option<u16>; 4],
+}
+
+impl UnsupportedLinks {
+    #[cold]
+    pub(super) fn count(&mut self, link_type: u16) {
+        self.packets += 1;
+        if let Some(place) = self.types.iter_mut().find(|place| place.is_none_or(|known| known == link_type)) {
+            *place = Some(link_type);
+        }
+    }
 }
 
 mod link_type {
@@ -41,20 +73,32 @@ mod link_type {
 /// No EtherType: something that is surely not IP.
 const NOT_IP: u16 = 0;
 
+/// Finds where a packet starts; `None` when this link type is not known here.
+pub(super) fn start(link_type: u16, bytes: &[u8]) -> Option<Link> {
+    let network = |ethertype, offset| Link { start: Option::map(ethertype, Start::Network), offset, interface: None, way: None };
+    Some(match link_type {
+        link_type::ETHERNET => Link { start: Some(Start::Ethernet), offset: 0, interface: None, way: None },
+        link_type::LINUX_SLL => linux_cooked(bytes),
+        link_type::LINUX_SLL2 => linux_cooked_2(bytes),
+        link_type::RAW | link_type::RAW_BSD | link_type::RAW_OPENBSD => network(bytes.first().map(|first| by_version(*first)), 0),
+        link_type::NULL | link_type::LOOP => network(bytes.first_chunk().map(|family| by_family(*family)), 4),
+        link_type::IPV4 => network(Some(ethertype::IPV4), 0),
+        link_type::IPV6 => network(Some(ethertype::IPV6), 0),
+        _ => return None,
+    })
+}
+
 /// Finds the network layer of a packet.
 pub(super) fn network(link_type: u16, bytes: &[u8]) -> Result<Network, Error> {
-    let found = match link_type {
-        link_type::ETHERNET => tagged(bytes, 12),
-        link_type::LINUX_SLL => linux_cooked(bytes),
-        link_type::LINUX_SLL2 => return linux_cooked_2(bytes).ok_or(Error::Cut),
-        link_type::RAW | link_type::RAW_BSD | link_type::RAW_OPENBSD => bytes.first().map(|first| (by_version(*first), 0)),
-        link_type::NULL | link_type::LOOP => bytes.first_chunk().map(|family| (by_family(*family), 4)),
-        link_type::IPV4 => Some((ethertype::IPV4, 0)),
-        link_type::IPV6 => Some((ethertype::IPV6, 0)),
-        _ => return Err(Error::Unsupported),
+    let Link { start, offset, .. } = start(link_type, bytes).ok_or(Error::Unsupported)?;
+    let found = match start.ok_or(Error::Cut)? {
+        Start::Ethernet => tagged(bytes, 12),
+        Start::Network(NOT_IP) => Some((NOT_IP, offset)),
+        // As after an Ethernet header; for a length stand small numbers, of which 4 is 802.2 (linux/if_ether.h).
+        Start::Network(protocol) => untag(bytes, protocol, offset),
     };
     let (ethertype, offset) = found.ok_or(Error::Cut)?;
-    Ok(Network { ethertype, offset, interface: None })
+    Ok(Network { ethertype, offset })
 }
 
 fn by_version(first: u8) -> u16 {
@@ -77,31 +121,32 @@ fn by_family(family: [u8; 4]) -> u16 {
 }
 
 /// LINUX_SLL: packet type, ARPHRD, address length (2 bytes each), address (8), protocol.
-fn linux_cooked(bytes: &[u8]) -> Option<(u16, usize)> {
-    cooked(bytes, word(bytes, 2)?, 14, 16)
+fn linux_cooked(bytes: &[u8]) -> Link {
+    let start = bytes.get(..16).and_then(|_| cooked(word(bytes, 2)?, word(bytes, 14)?));
+    Link { start, offset: 16, interface: None, way: word(bytes, 0).and_then(by_packet_type) }
 }
 
 /// LINUX_SLL2: protocol, reserved (2 bytes each), interface index (4), ARPHRD (2), packet type, address length (1 each),
 /// address (8).
-fn linux_cooked_2(bytes: &[u8]) -> Option<Network> {
-    let [high, low] = [word(bytes, 4)?, word(bytes, 6)?];
-    let (ethertype, offset) = cooked(bytes, word(bytes, 8)?, 0, 20)?;
-    Some(Network { ethertype, offset, interface: Some(u32::from(high) << 16 | u32::from(low)) })
+fn linux_cooked_2(bytes: &[u8]) -> Link {
+    let start = bytes.get(..20).and_then(|_| cooked(word(bytes, 8)?, word(bytes, 0)?));
+    let interface = word(bytes, 4).zip(word(bytes, 6)).map(|(high, low)| u32::from(high) << 16 | u32::from(low));
+    Link { start, offset: 20, interface, way: bytes.get(10).and_then(|packet_type| by_packet_type((*packet_type).into())) }
 }
 
-/// `protocol_at` is where the protocol stands, `header_len` how long the header is.
-fn cooked(bytes: &[u8], hardware: u16, protocol_at: usize, header_len: usize) -> Option<(u16, usize)> {
+fn cooked(hardware: u16, protocol: u16) -> Option<Start> {
     /// Of netlink packets the protocol is a netlink family, no EtherType.
     const ARPHRD_NETLINK: u16 = 824;
-    let protocol = word(bytes, protocol_at)?;
-    if bytes.len() < header_len {
-        return None;
+    Some(Start::Network(if hardware == ARPHRD_NETLINK { NOT_IP } else { protocol }))
+}
+
+/// 0 to 3 are to this host, to all, to some and to another host; all of them came in.
+fn by_packet_type(packet_type: u16) -> Option<Way> {
+    match packet_type {
+        0..=3 => Some(Way::Ingress),
+        4 => Some(Way::Egress),
+        _ => None,
     }
-    if hardware == ARPHRD_NETLINK {
-        return Some((NOT_IP, header_len));
-    }
-    // As after an Ethernet header; for a length stand small numbers, of which 4 is 802.2 (linux/if_ether.h).
-    untag(bytes, protocol, header_len)
 }
 
 /// From the EtherType at `at` on.
@@ -111,12 +156,9 @@ fn tagged(bytes: &[u8], at: usize) -> Option<(u16, usize)> {
 
 /// Looks behind tags and what may stand for an EtherType; `at` is what `protocol` is about.
 fn untag(bytes: &[u8], mut protocol: u16, mut at: usize) -> Option<(u16, usize)> {
-    /// What some use for service tags instead of 0x88a8.
-    const QINQ_OLD: u16 = 0x9100;
-    const PPPOE_SESSION: u16 = 0x8864;
     const MAX_TAGS: usize = 8;
     for _ in 0..MAX_TAGS {
-        if !matches!(protocol, ethertype::VLAN | ethertype::QINQ | QINQ_OLD) {
+        if !matches!(protocol, ethertype::VLAN | ethertype::QINQ | ethertype::QINQ_OLD) {
             break;
         }
         protocol = word(bytes, at + 2)?;
@@ -125,7 +167,7 @@ fn untag(bytes: &[u8], mut protocol: u16, mut at: usize) -> Option<(u16, usize)>
     match protocol {
         // IEEE 802.3 section 3.2.6: up to 1500 it is a length, and 802.2 follows.
         0..=1500 => snap(bytes, at),
-        PPPOE_SESSION => pppoe(bytes, at),
+        ethertype::PPPOE_SESSION => pppoe(bytes, at),
         _ => Some((protocol, at)),
     }
 }
@@ -213,13 +255,31 @@ mod tests {
     #[test]
     fn reads_cooked_captures_and_the_interface_they_name() {
         let sll = |rest: &[u8]| [&[0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0], rest].concat();
-        assert_eq!(found(113, &sll(&[0x08, 0]), 0x45), Network { ethertype: 0x0800, offset: 16, interface: None });
+        assert_eq!(found(113, &sll(&[0x08, 0]), 0x45), Network { ethertype: 0x0800, offset: 16 });
         assert_eq!(ethertype(113, &sll(&[0x81, 0, 0, 7, 0x86, 0xdd]), 0x60), 0x86dd);
         assert_eq!(ethertype(113, &sll(&[0, 4, 0xaa, 0xaa, 3, 0, 0, 0, 0x08, 0]), 0x45), 0x0800);
         let sll2 = |protocol: [u8; 2], rest: &[u8]| [&protocol[..], &[0, 0, 0, 1, 0, 7, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0], rest].concat();
-        let ipv6 = Network { ethertype: 0x86dd, offset: 20, interface: Some(0x1_0007) };
-        assert_eq!(found(276, &sll2([0x86, 0xdd], &[]), 0x60), ipv6);
+        let interface = start(276, &sll2([0x86, 0xdd], &[])).and_then(|link| link.interface);
+        assert_eq!((found(276, &sll2([0x86, 0xdd], &[]), 0x60).ethertype, interface), (0x86dd, Some(0x1_0007)));
         assert_eq!(ethertype(276, &sll2([0x88, 0xa8], &[0, 1, 0x81, 0, 0, 2, 0x08, 0]), 0x45), 0x0800);
+    }
+
+    #[test]
+    fn cooked_captures_tell_which_way_a_packet_went() {
+        for (packet_type, expected) in [(0, Some(Way::Ingress)), (3, Some(Way::Ingress)), (4, Some(Way::Egress)), (6, None)] {
+            let sll = [0, packet_type, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0x08, 0];
+            let sll2 = [0x08, 0, 0, 0, 0, 0, 0, 7, 0, 1, packet_type, 6, 2, 0, 0, 0, 0, 1, 0, 0];
+            assert_eq!([start(113, &sll), start(276, &sll2)].map(|link| link.and_then(|link| link.way)), [expected; 2]);
+        }
+    }
+
+    #[test]
+    fn tags_are_left_to_who_reads_them() {
+        assert_eq!(start(1, &[]), Some(Link { start: Some(Start::Ethernet), offset: 0, interface: None, way: None }));
+        let sll = [0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0x81, 0, 0, 7, 0x08, 0];
+        let tag = Link { start: Some(Start::Network(0x8100)), offset: 16, interface: None, way: Some(Way::Ingress) };
+        assert_eq!((start(113, &sll), start(113, &sll[..15])), (Some(tag), Some(Link { start: None, ..tag })));
+        assert_eq!(start(105, &[0; 60]), None);
     }
 
     #[test]

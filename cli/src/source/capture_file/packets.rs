@@ -2,6 +2,8 @@
 
 use std::io::Read;
 
+use ehl_probes_common::record::Way;
+
 use super::error::ReadError;
 use super::input::Input;
 use super::pcap::Pcap;
@@ -21,8 +23,10 @@ pub struct Packet<'a> {
     pub interface: u32,
     /// What was captured, from the link layer on; at most 256 KiB.
     pub bytes: &'a [u8],
-    /// Bytes it had on the wire, not less than `bytes` has.
+    /// Bytes it had on the wire, as the file says: fewer than `bytes` has, where these go on with a frame check sequence or the file is damaged.
     pub wire_len: u32,
+    /// Which way it went, where the file says so beside the packet.
+    pub way: Option<Way>,
 }
 
 /// Reads a capture file's packets one by one; holds one block of it at a time.
@@ -203,7 +207,7 @@ mod tests {
             }
             let Ok(mut packets) = Packets::open(Box::new(Cursor::new(file))) else { continue };
             let (given, _): (Vec<Given>, _) = read_rest(&mut packets);
-            assert!(given.len() <= 40 && given.iter().all(|(_, _, _, bytes, wire_len)| bytes.len() <= *wire_len as usize));
+            assert!(given.len() <= 40);
             let _ = (packets.dropped(), packets.interface_name(u32::MAX));
         }
     }

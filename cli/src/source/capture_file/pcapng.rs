@@ -1,9 +1,11 @@
 //! The pcapng format (draft-ietf-opsawg-pcapng): sections of blocks, in which interfaces are described and packets refer to them.
 
+use ehl_probes_common::record::Way;
+
 use super::byte_order::ByteOrder;
 use super::error::{Damage, Place, ReadError, Record};
 use super::input::Input;
-use super::interface::Interface;
+use super::interface::{Interface, options};
 use super::packets::{MAX_PACKET_BYTES, Packet};
 
 /// As libpcap and Wireshark have it.
@@ -60,7 +62,8 @@ impl Pcapng {
             link_type: found.link_type,
             interface: found.interface,
             bytes: &input.passed(block_bytes)[8 + found.at..][..found.captured as usize],
-            wire_len: found.wire_len.max(found.captured),
+            wire_len: found.wire_len,
+            way: found.way,
         }))
     }
 
@@ -129,8 +132,15 @@ impl Pcapng {
             return Err(Damage::PacketBeyondBlock(captured, (body.len() + FRAME_BYTES) as u32));
         }
         self.last_time_ns = interface.time_ns(ticks);
-        let wire_len = self.order.u32(body, 16);
-        Ok(Found { time_ns: self.last_time_ns, link_type: interface.link_type, interface: number, at: 20, captured, wire_len })
+        Ok(Found {
+            time_ns: self.last_time_ns,
+            link_type: interface.link_type,
+            interface: number,
+            at: 20,
+            captured,
+            wire_len: self.order.u32(body, 16),
+            way: way(body.get(20 + (captured as usize).next_multiple_of(4)..).unwrap_or_default(), self.order),
+        })
     }
 
     /// A packet that does not say how much of it there is: up to what its interface captures.
@@ -142,7 +152,8 @@ impl Pcapng {
         if captured > MAX_PACKET_BYTES {
             return Err(Damage::PacketLength(captured));
         }
-        Ok(Found { time_ns: self.last_time_ns, link_type: interface.link_type, interface: 0, at: 4, captured, wire_len })
+        let (time_ns, link_type) = (self.last_time_ns, interface.link_type);
+        Ok(Found { time_ns, link_type, interface: 0, at: 4, captured, wire_len, way: None })
     }
 
     fn begin_section(&mut self, version: u16) -> Result<(), Damage> {
@@ -169,6 +180,18 @@ struct Found {
     at: usize,
     captured: u32,
     wire_len: u32,
+    way: Option<Way>,
+}
+
+/// What `epb_flags` among a packet's options say of its direction.
+fn way(packet_options: &[u8], order: ByteOrder) -> Option<Way> {
+    const FLAGS: u16 = 2;
+    let (_, flags) = options(packet_options, order).find(|(code, value)| *code == FLAGS && value.len() == 4)?;
+    match order.u32(flags, 0) & 3 {
+        1 => Some(Way::Ingress),
+        2 => Some(Way::Egress),
+        _ => None,
+    }
 }
 
 /// As a section header says it, of which these are the first 12 bytes.
@@ -191,6 +214,8 @@ fn least_body_bytes(kind: u32) -> usize {
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
+
+    use ehl_probes_common::record::Way;
 
     use super::super::Packets;
     use super::super::testing::{Given, PcapngFile, read_all, read_rest};
@@ -220,7 +245,7 @@ mod tests {
             [
                 (1_000_000_007, 113, 1, b"cooked".to_vec(), 6),
                 (3_000_001_000, 1, 0, b"ether".to_vec(), 1500),
-                (5000, 101, 0, b"raw".to_vec(), 3)
+                (5000, 101, 0, b"raw".to_vec(), 2)
             ]
         );
     }
@@ -251,6 +276,19 @@ mod tests {
         let file = section().block(4, |body| body.all(&[0xff; 64])).block(0xbad, |body| body.all(&vec![1; 3 << 20]));
         let file = file.block(6, |body| body.u32(0).u32(0).u32(9).u32(1).u32(1).all(b"x\0\0\0\0\x02\0\x04").u32(2).u32(0));
         assert_eq!(given(file), [(9000, 1, 0, b"x".to_vec(), 1)]);
+    }
+
+    #[test]
+    fn tells_which_way_a_packet_went_where_its_flags_do() {
+        for big_endian in [false, true] {
+            let section = || PcapngFile::default().section(big_endian).interface(1, 0, &[]);
+            for (flags, expected) in [(1, Some(Way::Ingress)), (0x22, Some(Way::Egress)), (4, None), (3, None)] {
+                let file =
+                    section().block(6, |body| body.u32(0).u32(0).u32(9).u32(1).u32(1).all(b"x\0\0\0").u16(2).u16(4).u32(flags).u32(0));
+                let mut packets = Packets::open(Box::new(Cursor::new(file.bytes()))).expect("opens");
+                assert_eq!(packets.next_packet().ok().flatten().map(|packet| packet.way), Some(expected));
+            }
+        }
     }
 
     #[test]
