@@ -1,3 +1,4 @@
-//! Reports over many exchanges, in bounded memory.
+//! Reports over many exchanges or packets, in bounded memory.
 
 pub mod elements;
+pub mod flows;
