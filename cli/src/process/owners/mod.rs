@@ -86,8 +86,10 @@ impl Owners {
         Ok(Self { proc, list, looks: 0, live: HashMap::new(), connected, bound })
     }
 
-    /// Lists the sockets that there are now, and finds out who holds those that are new. Where there are none it is one dump; else it goes
-    /// through the open files of all processes, about a microsecond each: to be called about every second, and once at the end.
+    /// Lists the sockets that there are now, and finds out who holds those that are new. Where there are none it is one dump, a few
+    /// microseconds a socket; else it goes through the open files of all processes, with a system call for each, which may take long where
+    /// there are many. To be called once more at the end, and meanwhile so that it is a small share of the time: about every second, and
+    /// not before twenty times as long as the last look took.
     ///
     /// # Errors
     /// When the kernel does not list them. What was seen before is kept.
