@@ -6,6 +6,7 @@ mod endpoint;
 mod http;
 mod invalid;
 mod options;
+mod packets;
 mod probe;
 
 use clap::{Args, Parser, Subcommand};
@@ -17,7 +18,8 @@ pub use self::{
     endpoint::{Net, PortRange},
     http::{Direction, HeaderName, HostPattern, Messages, Method, PathPattern, StatusRange},
     invalid::Invalid,
-    options::{Color, Format, Gates, ListFormat, Output, Redact, Selection, Watch},
+    options::{Color, Events, Format, Gates, ListFormat, Output, Processes, Redact, Secrets, Selection, Watch},
+    packets::{By, Mode, Packets, Sampling, Way},
     probe::ProbeName,
 };
 
@@ -37,11 +39,12 @@ pub struct Cli {
 /// The subcommands of this version.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Print one row per request/response exchange
+    /// Print one row per request/response exchange, or per packet
     ///
     /// Watches HTTP and prints one row per exchange: who asked whom for what, the status, the
     /// time to the response and to its end, sizes, and the header elements asked for. Rows are printed as
-    /// exchanges complete. Bodies are counted, never kept. Secrets are masked.
+    /// exchanges complete. Bodies are counted, never kept. Secrets are masked. With --probe xdp-headers or tc-headers, a row is a
+    /// packet instead, with the key elements of its headers.
     #[command(after_help = EXIT_STATUS)]
     Capture(Capture),
     /// Print one row per exchange: ehl capture --probe sock-http
@@ -56,6 +59,26 @@ pub enum Command {
     /// needed. A process at each end of a connection gives a row each. Takes the options of ehl capture, except --probe.
     #[command(after_help = EXIT_STATUS)]
     SslUprobe(ExchangeCapture),
+    /// Print one row per packet received: ehl capture --probe xdp-headers
+    ///
+    /// Watches packets as they arrive on an interface, before the network stack: an XDP program reads their headers and passes
+    /// them all on. Packets that this host sends are not seen. Takes the options of ehl capture that are about packets.
+    #[command(after_help = EXIT_STATUS)]
+    XdpHeaders(PacketCapture),
+    /// Print one row per packet: ehl capture --probe tc-headers
+    ///
+    /// Watches packets that an interface receives and sends, where the network stack takes and gives them: a program at TCX (or, before
+    /// kernel 6.6, a clsact filter) reads their headers and passes them all on, before others of its kind see them. Takes the options of
+    /// ehl capture that are about packets.
+    #[command(after_help = EXIT_STATUS)]
+    TcHeaders(PacketCapture),
+    /// Count packets and bytes per flow, in the kernel
+    ///
+    /// Keeps totals of packets in the kernel, without an event for each, and prints one row per flow when the run ends, the
+    /// largest first: packets, bytes, rates, TCP flags, SYNs without answer, resets, zero windows, retransmissions, and the local
+    /// process. What does not fit into the table of flows is in one more row, so that totals are exact.
+    #[command(after_help = EXIT_STATUS)]
+    Flows(Flows),
     /// Rank header elements: how present, how varied, which values
     ///
     /// Counts every header element of the exchanges that it sees, and prints one row per direction and
@@ -83,25 +106,54 @@ pub struct Capture {
     /// Which probe to attach
     ///
     /// sock-http sees cleartext HTTP on every interface; ssl-uprobe sees HTTP within TLS, in the processes that
-    /// use OpenSSL or its kin: what, and at whose cost, is in ehl-ssl-uprobe(1).
+    /// use OpenSSL or its kin: what, and at whose cost, is in ehl-ssl-uprobe(1). xdp-headers and tc-headers see packets: rows and options
+    /// are in ehl-tc-headers(1).
     #[arg(long, value_name = "NAME", default_value = "sock-http", help_heading = WATCHING)]
     pub probe: ProbeName,
 
     /// How to capture.
     #[command(flatten)]
     pub exchanges: ExchangeCapture,
+
+    /// Which packets.
+    #[command(flatten)]
+    pub packets: Packets,
+
+    /// How many of them.
+    #[command(flatten)]
+    pub sampling: Sampling,
+}
+
+/// Which exchanges of HTTP, and how they are seen: what all reports of them take.
+#[derive(Debug, Args)]
+pub struct Http {
+    /// What the kernel is asked for, and for how long.
+    #[command(flatten)]
+    pub watch: Watch,
+
+    /// What passes from the kernel to ehl.
+    #[command(flatten)]
+    pub events: Events,
+
+    /// Which processes.
+    #[command(flatten)]
+    pub processes: Processes,
+
+    /// Which exchanges are kept.
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// What becomes of secrets.
+    #[command(flatten)]
+    pub secrets: Secrets,
 }
 
 /// What `ehl sock-http` and `ehl ssl-uprobe` take: the options of a capture, whichever its probe.
 #[derive(Debug, Args)]
 pub struct ExchangeCapture {
-    /// What the kernel is asked for, and for how long.
+    /// Which exchanges.
     #[command(flatten)]
-    pub watch: Watch,
-
-    /// Which exchanges become rows.
-    #[command(flatten)]
-    pub selection: Selection,
+    pub http: Http,
 
     /// Add a column with this header element
     ///
@@ -115,6 +167,69 @@ pub struct ExchangeCapture {
     #[command(flatten)]
     pub output: Output,
 
+    /// How many rows.
+    #[command(flatten)]
+    pub limits: Limits,
+
+    /// What makes the exit status other than 0.
+    #[command(flatten)]
+    pub gates: Gates,
+}
+
+impl ExchangeCapture {
+    /// The first option that was typed which is about exchanges or processes.
+    pub fn given(&self) -> Option<&'static str> {
+        let Self { http: Http { processes: Processes { pids, comms, libs }, selection, .. }, headers, .. } = self;
+        let Selection { methods, paths, hosts, statuses, slower_than } = selection;
+        packets::first(&[
+            (!pids.is_empty(), "--pid"),
+            (!comms.is_empty(), "--comm"),
+            (!libs.is_empty(), "--lib"),
+            (!methods.is_empty(), "--method"),
+            (!paths.is_empty(), "--path"),
+            (!hosts.is_empty(), "--host"),
+            (!statuses.is_empty(), "--status"),
+            (slower_than.is_some(), "--slower-than"),
+            (!headers.is_empty(), "--header"),
+        ])
+    }
+}
+
+/// What `ehl xdp-headers` and `ehl tc-headers` take.
+#[derive(Debug, Args)]
+pub struct PacketCapture {
+    /// What the kernel is asked for, and for how long.
+    #[command(flatten)]
+    pub watch: Watch,
+
+    /// What passes from the kernel to ehl.
+    #[command(flatten)]
+    pub events: Events,
+
+    /// Which packets.
+    #[command(flatten)]
+    pub packets: Packets,
+
+    /// How many of them.
+    #[command(flatten)]
+    pub sampling: Sampling,
+
+    /// Where rows go and what they look like.
+    #[command(flatten)]
+    pub output: Output,
+
+    /// How many rows.
+    #[command(flatten)]
+    pub limits: Limits,
+
+    /// What makes the exit status other than 0.
+    #[command(flatten)]
+    pub gates: Gates,
+}
+
+/// How many rows of a capture.
+#[derive(Debug, Args)]
+pub struct Limits {
     /// Print only the first N rows of the result
     ///
     /// First by --sort, or else by time. Rows are collected until the end of the run.
@@ -127,6 +242,44 @@ pub struct ExchangeCapture {
     /// comes after the N-th row is counted, and said on stderr.
     #[arg(long, value_name = "N", default_value = "100000", help_heading = OUTPUT)]
     pub max_rows: Rows,
+}
+
+/// What `ehl flows` takes.
+#[derive(Debug, Args)]
+pub struct Flows {
+    /// Which probe to attach: tc-headers or xdp-headers
+    ///
+    /// tc-headers sees packets both ways; xdp-headers sees those received, at a lower cost.
+    #[arg(long, value_name = "NAME", default_value = "tc-headers", help_heading = WATCHING)]
+    pub probe: ProbeName,
+
+    /// What the kernel is asked for, and for how long.
+    #[command(flatten)]
+    pub watch: Watch,
+
+    /// What the packets of a flow have in common
+    #[arg(long, value_name = "KEY", default_value = "tuple", help_heading = OUTPUT)]
+    pub by: By,
+
+    /// Keep totals of at most N flows
+    ///
+    /// What does not fit is in one row more, whose first column says other. A flow takes some 200 bytes of the kernel's memory.
+    #[arg(long, value_name = "N", default_value = "65536", help_heading = WATCHING, value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
+    pub max_flows: u32,
+
+    /// Which packets.
+    #[command(flatten)]
+    pub packets: Packets,
+
+    /// Where rows go and what they look like.
+    #[command(flatten)]
+    pub output: Output,
+
+    /// Print only the first N rows of the result
+    ///
+    /// First by --sort, or else by bytes. All rows if not given.
+    #[arg(long, value_name = "N", help_heading = OUTPUT)]
+    pub top: Option<Rows>,
 
     /// What makes the exit status other than 0.
     #[command(flatten)]
@@ -143,13 +296,9 @@ pub struct TopHeaders {
     #[arg(long, value_name = "NAME", default_value = "sock-http", help_heading = WATCHING)]
     pub probe: ProbeName,
 
-    /// What the kernel is asked for, and for how long.
-    #[command(flatten)]
-    pub watch: Watch,
-
     /// Which exchanges are counted.
     #[command(flatten)]
-    pub selection: Selection,
+    pub http: Http,
 
     /// Which messages to rank
     #[arg(long, value_name = "WHICH", default_value = "both", help_heading = SELECTION)]

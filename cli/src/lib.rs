@@ -4,18 +4,20 @@
 //! Invariants, each of which a reader may rely on:
 //! - aya is named only in [`probe`]; clap only in [`args`] and [`command`].
 //! - Only [`render`] and [`progress`] write to stdout and stderr.
-//! - Nothing below [`pipeline`] reads the clock: time comes in with the events.
+//! - Nothing below [`pipeline`] reads the clock: time comes in with the events. But [`probe`] does, for the time after which packet
+//!   programs are to do nothing.
 //! - Nothing below [`command`] ends the process.
 //! - No plain secret leaves [`http`]: values are redacted where they are parsed.
 //!
 //! Modules import downwards only: `command` > `pipeline` > `aggregate`, `render` > `http` > `stream`, `packet` > `source` > `probe` >
-//! `tls` > `process`.
-//! [`tls`] and [`process`] below it look at files and at /proc; `command` alone asks them.
+//! `tls` > `process`, `network`.
+//! [`tls`] and [`process`] below it look at files and at /proc; `command` alone asks them. [`network`] asks rtnetlink.
 
 pub mod aggregate;
 pub mod args;
 pub mod command;
 pub mod http;
+pub mod network;
 pub mod packet;
 pub mod pipeline;
 pub mod probe;

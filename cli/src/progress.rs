@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::render::{Accounting, Backslash, NotHttp, ProbeCost, push_visible};
+use crate::render::{Accounting, Backslash, NotHttp, PacketCounts, ProbeCost, push_visible};
 
 /// Time left, rows and losses on one line of a terminal; cleared on drop.
 pub struct Progress {
@@ -119,21 +119,30 @@ pub fn accounting_line(accounting: &Accounting) -> String {
         out_of_step,
         fragments,
         not_http: NotHttp { tls, proxy, other },
+        packets,
         probe_cost,
     } = accounting;
     let mut line = counted(*rows, "row");
     if *exchanges > 0 {
         line += &format!(" from {}", counted(*exchanges, "exchange"));
     }
+    let PacketCounts { seen, unsampled, malformed, not_ip, tunnels } = packets.as_ref().unwrap_or(&PacketCounts::NONE);
+    if packets.is_some() {
+        line += &format!(" from {}", counted(*seen, "packet"));
+    }
     line += &format!(", {}, {lost} lost", counted(*events, "event"));
     let oddities = [
         (rows_beyond_max, "rows beyond --max-rows"),
         (filtered, "filtered out"),
+        (unsampled, "left out by --sample"),
         (truncated, "truncated"),
         (unpaired_requests, "requests without response"),
         (unpaired_responses, "responses without request"),
         (duplicates, "duplicates"),
         (undecodable, "undecodable"),
+        (malformed, "malformed"),
+        (not_ip, "not IP"),
+        (tunnels, "of tunnels"),
         (unknown_fields, "unknown fields of HTTP/2"),
         (evicted, "connections evicted"),
         (untracked, "segments untracked"),
@@ -201,12 +210,22 @@ mod tests {
             out_of_step: 19,
             fragments: 20,
             not_http: NotHttp { tls: 12, proxy: 14, other: 15 },
+            packets: None,
             probe_cost: Some(ProbeCost { run_count: 16, run_time_ns: 1_234_000 }),
         };
         let expected = "1 row from 1 exchange, 21 events, 3 lost, 10 rows beyond --max-rows, 7 filtered out, 5 truncated, \
                         8 requests without response, 9 responses without request, 4 duplicates, 6 undecodable, \
                         13 unknown fields of HTTP/2, 11 connections evicted, 17 segments untracked, 19 directions out of step, 20 fragments, 12 segments of TLS, \
                         14 PROXY headers, 15 segments of something else; probe ran 16 times in 1.234ms";
+        assert_eq!(accounting_line(&accounting), expected);
+    }
+
+    #[test]
+    fn packets_are_told_where_rows_are_made_of_them() {
+        let packets = PacketCounts { seen: 10, unsampled: 2, malformed: 3, not_ip: 4, tunnels: 5 };
+        let accounting = Accounting { events: 7, filtered: 1, rows: 7, packets: Some(packets), ..Accounting::default() };
+        let expected =
+            "7 rows from 10 packets, 7 events, 0 lost, 1 filtered out, 2 left out by --sample, 3 malformed, 4 not IP, 5 of tunnels";
         assert_eq!(accounting_line(&accounting), expected);
     }
 

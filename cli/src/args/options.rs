@@ -31,26 +31,27 @@ pub struct Watch {
     /// fragments put together. Times are those of the packets. If the file is cut off or damaged, the rows so far
     /// are printed, and the exit status is 1.
     #[arg(long, value_name = "FILE", help_heading = WATCHING, value_parser = PathBufValueParser::new(),
-          conflicts_with_all = ["interfaces", "ring_size", "probe_cost", "pids", "comms", "libs"])]
+          conflicts_with_all = ["interfaces", "netns", "probe_cost"])]
     pub read: Option<PathBuf>,
-
-    /// Stop after N exchanges that were kept
-    ///
-    /// The run still ends at --for if fewer come.
-    #[arg(long, value_name = "N", help_heading = WATCHING)]
-    pub count: Option<Rows>,
 
     /// Watch this interface only; repeatable
     ///
-    /// Without it, every interface of this network namespace is watched, loopback included. The kernel
-    /// applies this filter. Of sock-http.
+    /// Without it, sock-http watches every interface of the network namespace, loopback included; xdp-headers and tc-headers watch
+    /// that of the default route. The kernel applies this filter. Not of ssl-uprobe.
     #[arg(short, long = "interface", value_name = "IF", help_heading = SELECTION,
           value_parser = NonEmptyStringValueParser::new())]
     pub interfaces: Vec<String>,
 
-    /// Watch these TCP ports only, at either end (80,8000-8999)
+    /// Look from inside this network namespace
     ///
-    /// Repeatable. Without it, every TCP port is watched. The kernel applies this filter; with ssl-uprobe, ehl does, and
+    /// A process id, or a name of ip netns, which is looked up in /run/netns. That of a container is found by the id of one of its
+    /// processes. Needs the capability sys_admin. Not of ssl-uprobe, which sees every namespace.
+    #[arg(long, value_name = "PID|NAME", help_heading = WATCHING, value_parser = NonEmptyStringValueParser::new())]
+    pub netns: Option<String>,
+
+    /// Watch these ports only, at either end (80,8000-8999)
+    ///
+    /// Repeatable. Without it, every port is watched. The kernel applies this filter; with ssl-uprobe, ehl does, and
     /// leaves out exchanges of which no address is known.
     #[arg(long = "port", value_name = "LIST", value_delimiter = ',', help_heading = SELECTION)]
     pub ports: Vec<PortRange>,
@@ -62,33 +63,6 @@ pub struct Watch {
     #[arg(long = "net", value_name = "CIDR", help_heading = SELECTION)]
     pub nets: Vec<Net>,
 
-    /// Watch this process and those that it starts; repeatable
-    ///
-    /// Of ssl-uprobe. Others that use the same library file are not reported, but pay for the probe too.
-    #[arg(long = "pid", value_name = "PID", help_heading = SELECTION, value_parser = clap::value_parser!(u32).range(1..))]
-    pub pids: Vec<u32>,
-
-    /// Watch processes of this name only; repeatable
-    ///
-    /// Of ssl-uprobe. The name as ps -o comm shows it, at most 15 characters. Others that use the same library
-    /// file are not reported, but pay for the probe too.
-    #[arg(long = "comm", value_name = "NAME", help_heading = SELECTION, value_parser = NonEmptyStringValueParser::new())]
-    pub comms: Vec<String>,
-
-    /// Probe this TLS library or executable only; repeatable
-    ///
-    /// Of ssl-uprobe. Without it, every file with TLS functions that is in use is probed, and the system's libssl;
-    /// so is what processes load during the run. With it, nothing else is.
-    #[arg(long = "lib", value_name = "PATH", help_heading = WATCHING, value_parser = PathBufValueParser::new())]
-    pub libs: Vec<PathBuf>,
-
-    /// Size of the ring between the kernel and ehl (512K, 8MiB)
-    ///
-    /// A power of two from 256KiB to 1GiB, in bytes or with a unit: K or KiB, M or MiB, G or GiB. It counts
-    /// twice in resident memory. A larger ring rides out longer bursts.
-    #[arg(long, value_name = "SIZE", default_value = "8MiB", help_heading = WATCHING)]
-    pub ring_size: RingSize,
-
     /// Also report how often the probe ran, and for how long
     ///
     /// Adds run_count and run_time_ns to the accounting. It switches on the kernel's statistics for all
@@ -96,6 +70,50 @@ pub struct Watch {
     /// capability sys_admin.
     #[arg(long, help_heading = WATCHING)]
     pub probe_cost: bool,
+}
+
+/// What passes from the kernel to ehl, one by one.
+#[derive(Debug, Args)]
+pub struct Events {
+    /// Stop after N exchanges that were kept, or N packets
+    ///
+    /// The run still ends at --for if fewer come.
+    #[arg(long, value_name = "N", help_heading = WATCHING)]
+    pub count: Option<Rows>,
+
+    /// Size of the ring between the kernel and ehl (512K, 8MiB)
+    ///
+    /// A power of two from 256KiB to 1GiB, in bytes or with a unit: K or KiB, M or MiB, G or GiB. It counts
+    /// twice in resident memory. A larger ring rides out longer bursts.
+    #[arg(long, value_name = "SIZE", default_value = "8MiB", help_heading = WATCHING, conflicts_with = "read")]
+    pub ring_size: RingSize,
+}
+
+/// Which processes are looked into.
+#[derive(Debug, Args)]
+pub struct Processes {
+    /// Watch this process and those that it starts; repeatable
+    ///
+    /// Of ssl-uprobe. Others that use the same library file are not reported, but pay for the probe too.
+    #[arg(long = "pid", value_name = "PID", help_heading = SELECTION, value_parser = clap::value_parser!(u32).range(1..),
+          conflicts_with = "read")]
+    pub pids: Vec<u32>,
+
+    /// Watch processes of this name only; repeatable
+    ///
+    /// Of ssl-uprobe. The name as ps -o comm shows it, at most 15 characters. Others that use the same library
+    /// file are not reported, but pay for the probe too.
+    #[arg(long = "comm", value_name = "NAME", help_heading = SELECTION, value_parser = NonEmptyStringValueParser::new(),
+          conflicts_with = "read")]
+    pub comms: Vec<String>,
+
+    /// Probe this TLS library or executable only; repeatable
+    ///
+    /// Of ssl-uprobe. Without it, every file with TLS functions that is in use is probed, and the system's libssl;
+    /// so is what processes load during the run. With it, nothing else is.
+    #[arg(long = "lib", value_name = "PATH", help_heading = WATCHING, value_parser = PathBufValueParser::new(),
+          conflicts_with = "read")]
+    pub libs: Vec<PathBuf>,
 }
 
 /// Which exchanges are kept: all options given must match, and one element of each list.
@@ -136,6 +154,14 @@ pub struct Selection {
     pub slower_than: Option<Threshold>,
 }
 
+/// What becomes of secrets.
+#[derive(Debug, Args)]
+pub struct Secrets {
+    /// What to do with secrets
+    #[arg(long, value_name = "MODE", default_value = "mask", help_heading = OUTPUT)]
+    pub redact: Redact,
+}
+
 /// Where rows go and what they look like.
 #[derive(Debug, Args)]
 pub struct Output {
@@ -169,10 +195,6 @@ pub struct Output {
     /// Leave out the heading of a table or CSV
     #[arg(long, help_heading = OUTPUT)]
     pub no_heading: bool,
-
-    /// What to do with secrets
-    #[arg(long, value_name = "MODE", default_value = "mask", help_heading = OUTPUT)]
-    pub redact: Redact,
 
     /// Print no progress and no notes on stderr; errors and losses stay
     #[arg(short, long, help_heading = OUTPUT)]

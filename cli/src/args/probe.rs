@@ -11,6 +11,10 @@ pub enum ProbeName {
     SockHttp,
     /// HTTP heads within TLS, from uprobes in TLS libraries.
     SslUprobe,
+    /// Headers of packets, from XDP.
+    XdpHeaders,
+    /// Headers of packets, from TCX or clsact.
+    TcHeaders,
 }
 
 impl FromStr for ProbeName {
@@ -20,8 +24,9 @@ impl FromStr for ProbeName {
         match typed {
             "sock-http" => Ok(Self::SockHttp),
             "ssl-uprobe" => Ok(Self::SslUprobe),
-            "xdp-headers" | "tc-headers" => Err(Invalid::new("this probe is not in this version", "sock-http and ssl-uprobe are")),
-            _ => Err(Invalid::new("there is no such probe", "write sock-http or ssl-uprobe")),
+            "xdp-headers" => Ok(Self::XdpHeaders),
+            "tc-headers" => Ok(Self::TcHeaders),
+            _ => Err(Invalid::new("there is no such probe", "write sock-http, ssl-uprobe, xdp-headers or tc-headers")),
         }
     }
 }
@@ -31,21 +36,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_probes_of_this_version_are_accepted() {
+    fn there_are_four_probes() {
         assert_eq!("sock-http".parse(), Ok(ProbeName::SockHttp));
         assert_eq!("ssl-uprobe".parse(), Ok(ProbeName::SslUprobe));
-    }
-
-    #[test]
-    fn a_probe_to_come_is_told_from_one_that_does_not_exist() {
-        for (typed, expected) in [
-            ("xdp-headers", "this probe is not in this version; sock-http and ssl-uprobe are"),
-            ("tc-headers", "this probe is not in this version; sock-http and ssl-uprobe are"),
-            ("sock_http", "there is no such probe; write sock-http or ssl-uprobe"),
-            ("", "there is no such probe; write sock-http or ssl-uprobe"),
-        ] {
+        assert_eq!("xdp-headers".parse(), Ok(ProbeName::XdpHeaders));
+        assert_eq!("tc-headers".parse(), Ok(ProbeName::TcHeaders));
+        for typed in ["sock_http", "tc", ""] {
             let refused = typed.parse::<ProbeName>().expect_err("refused").to_string();
-            assert_eq!(refused, expected, "{typed:?}");
+            assert_eq!(refused, "there is no such probe; write sock-http, ssl-uprobe, xdp-headers or tc-headers", "{typed:?}");
         }
     }
 }

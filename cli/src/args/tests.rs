@@ -28,35 +28,42 @@ fn the_version_is_printed_with_exit_0() {
 fn only_subcommands_of_this_version_exist() {
     let cli = Cli::command();
     let names: Vec<_> = cli.get_subcommands().map(clap::Command::get_name).collect();
-    assert_eq!(names, ["capture", "sock-http", "ssl-uprobe", "top-headers", "probes", "demo"]);
+    assert_eq!(names, ["capture", "sock-http", "ssl-uprobe", "xdp-headers", "tc-headers", "flows", "top-headers", "probes", "demo"]);
 }
 
 #[test]
 fn a_bare_capture_watches_everything_for_ten_seconds() {
-    let Capture { probe, exchanges } = capture(&[]);
+    let Capture { probe, exchanges, packets, sampling } = capture(&[]);
     assert_eq!(probe, ProbeName::SockHttp);
-    let ExchangeCapture { watch, selection, headers, output, top, max_rows, gates } = exchanges;
+    let ExchangeCapture { http, headers, output, limits, gates } = exchanges;
+    let Http { watch, events, processes, selection, secrets } = http;
 
-    let Watch { run_time, read, count, interfaces, ports, nets, pids, comms, libs, ring_size, probe_cost } = watch;
-    assert_eq!((run_time, read), (None, None));
+    let Watch { run_time, read, interfaces, netns, ports, nets, probe_cost } = watch;
+    assert_eq!((run_time, read, netns), (None, None, None));
+    let Events { count, ring_size } = events;
     assert_eq!(ring_size, RingSize(8 << 20));
     assert!(count.is_none() && interfaces.is_empty() && ports.is_empty() && nets.is_empty());
-    assert!(pids.is_empty() && comms.is_empty() && libs.is_empty());
     assert!(!probe_cost);
+    let Processes { pids, comms, libs } = processes;
+    assert!(pids.is_empty() && comms.is_empty() && libs.is_empty());
+
+    let Packets { protocols, tcp_flags, direction, mode } = packets;
+    assert!(protocols.is_empty() && tcp_flags.is_none() && direction.is_none() && mode.is_none());
+    assert_eq!(sampling.sample.get(), 1);
 
     let Selection { methods, paths, hosts, statuses, slower_than } = selection;
     assert!(methods.is_empty() && paths.is_empty() && hosts.is_empty() && statuses.is_empty());
     assert!(slower_than.is_none());
 
-    let Output { format, file, columns, sort, no_heading, redact, quiet, color, verbose } = output;
-    assert_eq!((format, redact, color), (Format::Table, Redact::Mask, Color::Auto));
+    let Output { format, file, columns, sort, no_heading, quiet, color, verbose } = output;
+    assert_eq!((format, secrets.redact, color), (Format::Table, Redact::Mask, Color::Auto));
     assert!(file.is_none() && columns.is_empty() && sort.is_none());
     assert!(!no_heading && !quiet && !verbose);
 
     let Gates { expect_min, fail_on_loss } = gates;
     assert!(expect_min.is_none() && !fail_on_loss);
-    assert!(headers.is_empty() && top.is_none());
-    assert_eq!(max_rows.0.get(), 100_000);
+    assert!(headers.is_empty() && limits.top.is_none());
+    assert_eq!(limits.max_rows.0.get(), 100_000);
 }
 
 #[test]
@@ -78,7 +85,7 @@ fn lists_add_up_over_commas_and_repetition() {
         "--columns=time,path",
         "--columns=status",
     ]);
-    let ExchangeCapture { watch, selection, headers, output, .. } = exchanges;
+    let ExchangeCapture { http: Http { watch, selection, .. }, headers, output, .. } = exchanges;
     assert_eq!(watch.ports.len(), 3);
     assert_eq!(watch.ports[1], PortRange(8000..=8999));
     assert_eq!(watch.nets.len(), 2);
@@ -96,8 +103,8 @@ fn sock_http_is_a_capture_without_the_choice_of_probe() {
     let Command::SockHttp(exchanges) = parse(&["sock-http", "--for=1s", "--count=3"]) else {
         panic!("another command");
     };
-    assert_eq!(exchanges.watch.run_time, Some(RunTime(Duration::from_secs(1))));
-    assert_eq!(exchanges.watch.count.map(|n| n.0.get()), Some(3));
+    assert_eq!(exchanges.http.watch.run_time, Some(RunTime(Duration::from_secs(1))));
+    assert_eq!(exchanges.http.events.count.map(|n| n.0.get()), Some(3));
     refused(&["sock-http", "--probe=sock-http"], "unexpected argument '--probe'");
 }
 
@@ -105,6 +112,34 @@ fn sock_http_is_a_capture_without_the_choice_of_probe() {
 fn top_headers_ranks_twenty_elements_with_five_values_each() {
     let Command::TopHeaders(typed) = parse(&["top-headers"]) else { panic!("another command") };
     assert_eq!((typed.top.0.get(), typed.values, typed.direction), (20, 5, Messages::Both));
+}
+
+#[test]
+fn short_names_of_packet_probes_take_what_is_about_packets() {
+    let Command::TcHeaders(typed) = parse(&["tc-headers", "--protocol=tcp,47", "--protocol=arp", "--tcp-flags=syn,!ack", "--sample=10"])
+    else {
+        panic!("another command")
+    };
+    assert_eq!(
+        (typed.packets.protocols, typed.packets.tcp_flags.as_deref()),
+        (["tcp", "47", "arp"].map(str::to_owned).to_vec(), Some("syn,!ack"))
+    );
+    assert_eq!((typed.sampling.sample.get(), typed.packets.direction), (10, None));
+    for typed in ["--method=GET", "--pid=1", "--redact=off", "--header=x"] {
+        refused(&["tc-headers", typed], "unexpected argument");
+    }
+    refused(&["sock-http", "--protocol=tcp"], "unexpected argument");
+    refused(&["xdp-headers", "--sample=0"], "invalid value '0' for '--sample <N>'");
+    refused(&["tc-headers", "--read=x", "--direction=ingress"], "cannot be used with");
+}
+
+#[test]
+fn flows_are_told_apart_by_their_tuple() {
+    let Command::Flows(typed) = parse(&["flows"]) else { panic!("another command") };
+    assert_eq!((typed.probe, typed.by, typed.max_flows), (ProbeName::TcHeaders, By::Tuple, 65_536));
+    refused(&["flows", "--by=host"], "invalid value 'host' for '--by <KEY>'");
+    refused(&["flows", "--max-flows=0"], "invalid value '0' for '--max-flows <N>'");
+    refused(&["flows", "--count=1"], "unexpected argument");
 }
 
 #[test]
@@ -131,7 +166,7 @@ fn bad_usage_exits_2_and_names_option_value_and_remedy() {
         (&["capture", "--net", "10.0.0.0/33"], "invalid value '10.0.0.0/33' for '--net <CIDR>': no such prefix length; write 10.0.0.0/8"),
         (&["capture", "--port", "80,http"], "invalid value 'http' for '--port <LIST>': not a port; write ports from 1 to 65535"),
         (&["capture", "--port", "80,"], "invalid value '' for '--port <LIST>': not a port"),
-        (&["capture", "--probe", "xdp-headers"], "invalid value 'xdp-headers' for '--probe <NAME>': this probe is not in this version"),
+        (&["capture", "--probe", "tc"], "invalid value 'tc' for '--probe <NAME>': there is no such probe; write sock-http"),
         (&["capture", "--redact", "hash"], "invalid value 'hash' for '--redact <MODE>'\n  [possible values: mask, off]"),
         (&["capture", "--format", "html"], "invalid value 'html' for '--format <FORMAT>'\n  [possible values: table, csv, json, ndjson]"),
         (&["capture", "--count", "0"], "invalid value '0' for '--count <N>': not a number of rows"),

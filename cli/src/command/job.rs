@@ -3,12 +3,12 @@
 use std::io;
 use std::time::Duration;
 
+use super::Outcome;
 use super::hook::Hook;
 use super::live::Live;
 use super::plan;
 use super::replay::{Recording, Replay};
-use super::{Outcome, Usage};
-use crate::args::{self, ProbeName};
+use crate::args::{self, ProbeName, Redact};
 use crate::http::head::Wanted;
 use crate::http::selection::Selection;
 use crate::http::tracker::Tracker;
@@ -48,24 +48,24 @@ pub(super) struct Ended {
 
 impl Job {
     /// Exchanges of what is watched or read, with the elements that are wanted.
-    pub(super) fn new(
-        probe: ProbeName,
-        watch: &args::Watch,
-        selection: &args::Selection,
-        output: &args::Output,
-        wanted: Wanted,
-    ) -> Result<Self, Usage> {
+    pub(super) fn new(probe: ProbeName, http: &args::Http, output: &args::Output, wanted: Wanted) -> anyhow::Result<Self> {
+        let notes = Notes { quiet: output.quiet };
+        let args::Http { watch, events, processes: _, selection, secrets } = http;
+        if secrets.redact == Redact::Off {
+            notes.warn("--redact off: secrets are printed as they are");
+        }
         let input = match &watch.read {
             None => {
-                Input::Kernel { hook: Hook::new(probe, watch, output.verbose)?, run_time: plan::run_time(watch), count: plan::count(watch) }
+                let hook = Hook::new(probe, http, output.verbose)?;
+                Input::Kernel { hook, run_time: plan::run_time(watch), count: plan::count(events) }
             }
-            Some(path) => Input::File(Recording::new(path, watch)),
+            Some(path) => Input::File(Recording::new(path, http)),
         };
         Ok(Self {
             input,
             selection: Selection { ends: plan::ends_to_keep(probe, watch), ..plan::selection(selection) },
-            tracker: Tracker::new(wanted, plan::redactor(output.redact)),
-            notes: Notes { quiet: output.quiet },
+            tracker: Tracker::new(wanted, plan::redactor(secrets.redact)),
+            notes,
             verbose: output.verbose,
         })
     }
@@ -95,17 +95,22 @@ impl Job {
                     stopping: &mut || Ok(()),
                     grace: Duration::ZERO,
                 };
-                Ok(Ended { summary: live.run(session)?, failure: None })
+                Ok(Ended::new(live.run(session)?, None))
             }
             Input::File(recording) => {
                 let (summary, failure) = Replay { recording: &recording, selection, tracker, notes, verbose }.run(session)?;
-                Ok(Ended { summary, failure })
+                Ok(Ended::new(summary, failure))
             }
         }
     }
 }
 
 impl Ended {
+    /// Of what was seen or read, and why not all of it could be read.
+    pub(super) fn new(summary: Summary, failure: Option<anyhow::Error>) -> Self {
+        Self { summary, failure }
+    }
+
     /// What decides the exit status, in the order of precedence.
     pub(super) fn outcome(self, gates: &args::Gates, notes: Notes) -> anyhow::Result<Outcome> {
         let Self { summary, failure } = self;
@@ -128,12 +133,12 @@ impl Ended {
 }
 
 /// The end of the output; a closed pipe is none of the run's failures.
-pub(super) fn finish(session: &mut dyn Session, summary: &mut Summary) -> io::Result<()> {
+pub(super) fn finish(summary: &mut Summary, finish: impl FnOnce(&mut Summary) -> io::Result<()>) -> io::Result<()> {
     use crate::render::StopReason::ClosedPipe;
     if summary.stop_reason == ClosedPipe {
         return Ok(());
     }
-    match session.finish(summary) {
+    match finish(summary) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => summary.stop_reason = ClosedPipe,
         other => other?,
     }

@@ -55,7 +55,7 @@ impl Live<'_> {
         let unseen = hook.unseen(pipeline.source_mut().processes());
         let accounting = account(&pipeline, session.rows(), &counters, cost)?;
         let mut summary = Summary { ended_at_ns: unix_ns(), stop_reason, accounting, unseen };
-        job::finish(session, &mut summary)?;
+        job::finish(&mut summary, |summary| session.finish(summary))?;
         tell(&hook, notes, &summary, pipeline.unaddressed());
         hook.tell(notes, &summary, &counters.read()?);
         Ok(summary)
@@ -150,6 +150,7 @@ fn account(pipeline: &Pipeline<Ring>, rows: u64, counters: &Counters, cost: Opti
         out_of_step: kernel.of(Counter::Desynchronised),
         fragments: kernel.of(Counter::Fragments),
         not_http: not_http(&kernel),
+        packets: None,
         probe_cost: cost.map(|cost| ProbeCost { run_count: cost.run_count, run_time_ns: cost.run_time_ns }),
     })
 }
@@ -159,7 +160,8 @@ pub(super) fn unix_ns() -> u64 {
     ns(ClockId::Realtime)
 }
 
-fn monotonic_to_unix_ns() -> u64 {
+/// What `CLOCK_MONOTONIC` lacks to the time since 1970.
+pub(super) fn monotonic_to_unix_ns() -> u64 {
     unix_ns().wrapping_sub(ns(ClockId::Monotonic))
 }
 

@@ -12,6 +12,7 @@ use ehl_probes_common::counter::Counter;
 use crate::args::{self, Color, Format, ProbeName, Redact};
 use crate::http::redact::{Mode, Redactor};
 use crate::http::selection::Selection;
+use crate::network::namespace;
 use crate::probe::Counts;
 use crate::render;
 use crate::stream::watched::{Filter, Watched};
@@ -33,8 +34,13 @@ pub(super) fn ends_to_keep(probe: ProbeName, args: &args::Watch) -> Option<Filte
     (is_late && !(watched.ports.is_empty() && watched.networks.is_empty())).then(|| Filter::new(&watched))
 }
 
+/// Moves into the network namespace that was asked for (`--netns`), for good.
+pub(super) fn enter(args: &args::Watch) -> Result<(), namespace::Error> {
+    args.netns.as_deref().map_or(Ok(()), namespace::enter)
+}
+
 /// How many exchanges are kept at most (`--count`).
-pub(super) fn count(args: &args::Watch) -> Option<u64> {
+pub(super) fn count(args: &args::Events) -> Option<u64> {
     args.count.map(|rows| rows.0.get() as u64)
 }
 

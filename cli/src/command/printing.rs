@@ -5,8 +5,7 @@ use std::io;
 use anyhow::Context as _;
 
 use super::{Usage, plan};
-use crate::args::{self, Redact};
-use crate::progress::Notes;
+use crate::args;
 use crate::render::{self, Options, Output, Renderer, Schema, Summary};
 
 /// Opens the output and lays out its form: what `args` says, on top of what `options` says already.
@@ -14,9 +13,6 @@ pub(super) fn open(args: &args::Output, schema: &Schema, options: Options) -> an
     let sort = args.sort.as_deref().map(|name| schema.column(name)).transpose().map_err(usage)?;
     let color = plan::is_coloured(args.color, args.file.is_some());
     let options = Options { heading: !args.no_heading, color, sort, ..options };
-    if args.redact == Redact::Off {
-        Notes { quiet: args.quiet }.warn("--redact off: secrets are printed as they are");
-    }
     let output = match &args.file {
         Some(path) => Output::file(path)?,
         None => Output::stdout()?,

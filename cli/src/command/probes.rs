@@ -87,6 +87,5 @@ fn reason(verdict: &Verdict) -> Option<String> {
     match verdict {
         Verdict::Ready => None,
         Verdict::NotPermitted(missing) => Some(format!("missing {}", missing.join(", "))),
-        Verdict::NotInThisVersion => Some("not in this version".to_owned()),
     }
 }

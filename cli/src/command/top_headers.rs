@@ -16,7 +16,7 @@ use crate::render::{Cell, Column, Options, Renderer, Run, Schema, Summary, TopVa
 /// Ranks as asked for.
 pub(super) fn run(args: &args::TopHeaders) -> anyhow::Result<Outcome> {
     let notes = Notes { quiet: args.output.quiet };
-    let job = Job::new(args.probe, &args.watch, &args.selection, &args.output, Wanted { columns: Vec::new(), all: true })?;
+    let job = Job::new(args.probe, &args.http, &args.output, Wanted { columns: Vec::new(), all: true })?;
     let schema = schema();
     let selected = (!args.output.columns.is_empty()).then(|| schema.select(&args.output.columns.join(","))).transpose().map_err(usage)?;
     let options = Options { columns: selected, top: Some(args.top.0.get()), fit: true, ..Options::default() };

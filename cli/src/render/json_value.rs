@@ -7,7 +7,7 @@ use std::io::Write as _;
 
 use super::sanitize::is_hidden;
 use super::text::{Clock, push_address, push_fixed, push_millis, push_number};
-use super::{Accounting, Cell, Counts, NotHttp, ProbeCost, Run, Schema, TopValue, Unseen};
+use super::{Accounting, Cell, Counts, NotHttp, PacketCounts, ProbeCost, Run, Schema, TopValue, Unseen};
 
 /// The text `,"key":` or, for the first, `"key":` before each value of a row.
 pub(super) fn keys(schema: &Schema) -> Vec<Vec<u8>> {
@@ -123,6 +123,7 @@ pub(super) fn push_accounting(out: &mut Vec<u8>, accounting: &Accounting, counts
         out_of_step,
         fragments,
         not_http: NotHttp { tls, proxy, other },
+        packets,
         probe_cost,
     } = accounting;
     out.push(b'{');
@@ -154,6 +155,14 @@ pub(super) fn push_accounting(out: &mut Vec<u8>, accounting: &Accounting, counts
         push_next(out, name, |out| push_number(out, number));
     }
     out.push(b'}');
+    if let Some(PacketCounts { seen, unsampled, malformed, not_ip, tunnels }) = packets {
+        out.extend_from_slice(b",\"packets\":{");
+        push_member(out, "seen", |out| push_number(out, *seen));
+        for (name, &number) in [("unsampled", unsampled), ("malformed", malformed), ("not_ip", not_ip), ("tunnels", tunnels)] {
+            push_next(out, name, |out| push_number(out, number));
+        }
+        out.push(b'}');
+    }
     if let Some(ProbeCost { run_count, run_time_ns }) = probe_cost {
         push_next(out, "run_count", |out| push_number(out, *run_count));
         push_next(out, "run_time_ns", |out| push_number(out, *run_time_ns));

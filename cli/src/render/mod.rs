@@ -29,7 +29,7 @@ use std::io::{self, Write};
 pub use cell::{Cell, TopValue};
 pub use output::Output;
 pub use rows::Rows;
-pub use run::{Accounting, NotHttp, ProbeCost, Run, StopReason, Summary, Unseen};
+pub use run::{Accounting, NotHttp, PacketCounts, ProbeCost, Run, StopReason, Summary, Unseen};
 pub(crate) use sanitize::{Backslash, push_visible};
 pub use schema::{Align, Column, ColumnError, Schema};
 

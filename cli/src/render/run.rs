@@ -116,8 +116,30 @@ pub struct Accounting {
     pub fragments: u64,
     /// Streams that carry something else.
     pub not_http: NotHttp,
+    /// What became of packets; `None` where rows are exchanges.
+    pub packets: Option<PacketCounts>,
     /// With `--probe-cost`: what the probe cost the kernel.
     pub probe_cost: Option<ProbeCost>,
+}
+
+/// Packets that passed the hook, or were in the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PacketCounts {
+    /// All of them.
+    pub seen: u64,
+    /// Of these, such that `--sample` left out.
+    pub unsampled: u64,
+    /// Such that are cut within their headers, or whose headers contradict themselves.
+    pub malformed: u64,
+    /// Of protocols other than IP.
+    pub not_ip: u64,
+    /// Such that carry others: GRE, ESP, VXLAN and the like.
+    pub tunnels: u64,
+}
+
+impl PacketCounts {
+    /// None of any kind.
+    pub const NONE: Self = Self { seen: 0, unsampled: 0, malformed: 0, not_ip: 0, tunnels: 0 };
 }
 
 /// Streams that were recognised as something other than readable HTTP.

@@ -1,9 +1,10 @@
 //! The columns of an exchange's row, in the order that is an interface, and those that `--columns` adds.
 
-use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 
 use crate::args::HeaderName;
+use crate::command::interfaces::Names;
 use crate::http::exchange::Exchange;
 use crate::http::head::Head;
 use crate::render::{Cell, Column, ColumnError, Schema};
@@ -78,14 +79,19 @@ const HEADER_WIDTH: u16 = 24;
 pub(in crate::command) struct Columns {
     headers: Vec<String>,
     probe: Option<&'static str>,
-    interfaces: HashMap<u32, String>,
+    interfaces: Names,
     containers: Containers,
 }
 
 impl Columns {
     /// The fixed columns and one for each header element, of what `probe` sees.
     pub(in crate::command) fn new(headers: &[HeaderName], probe: Option<&'static str>) -> Self {
-        Self { headers: headers.iter().map(header_column).collect(), probe, interfaces: HashMap::new(), containers: Containers::default() }
+        Self {
+            headers: headers.iter().map(header_column).collect(),
+            probe,
+            interfaces: Names::default(),
+            containers: Containers::default(),
+        }
     }
 
     /// All columns, the fixed ones first.
@@ -189,10 +195,9 @@ impl Columns {
         print(&cells)
     }
 
-    /// The interface's name; its number when it is gone.
-    fn interface(&mut self, origin: Origin) -> Option<String> {
+    fn interface(&mut self, origin: Origin) -> Option<Arc<str>> {
         let Origin::Interface(index) = origin else { return None };
-        Some(self.interfaces.entry(index).or_insert_with(|| interface_name(index)).clone())
+        Some(self.interfaces.of(index))
     }
 }
 
@@ -200,17 +205,6 @@ impl Columns {
 fn header_column(header: &HeaderName) -> String {
     let name = header.to_string();
     if FIXED.iter().any(|Fixed(fixed, ..)| *fixed == name) || name == "type" { format!("header:{name}") } else { name }
-}
-
-fn interface_name(index: u32) -> String {
-    let mut name = [0u8; libc::IF_NAMESIZE];
-    // SAFETY: the buffer has IF_NAMESIZE bytes, as the function wants.
-    let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr().cast()) };
-    if found.is_null() {
-        return index.to_string();
-    }
-    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
-    String::from_utf8_lossy(&name[..end]).into_owned()
 }
 
 fn http_version(head: Option<&Head>) -> Cell<'static> {

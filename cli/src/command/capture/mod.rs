@@ -22,12 +22,12 @@ pub(super) fn run(probe: ProbeName, args: &args::ExchangeCapture) -> anyhow::Res
     if let Some(twice) = args.headers.iter().enumerate().find(|(at, header)| args.headers[..*at].contains(header)) {
         return Err(Usage(format!("--header {} was given twice; name each header element once", twice.1)).into());
     }
-    let job = Job::new(probe, &args.watch, &args.selection, &args.output, wanted(&args.headers))?;
+    let job = Job::new(probe, &args.http, &args.output, wanted(&args.headers))?;
     let columns = Columns::new(&args.headers, job.probe());
     let schema = columns.schema();
     let selected = printed(&columns, &schema, &args.output)?;
-    let top = args.top.as_ref().map(|rows| rows.0.get());
-    let options = Options { columns: Some(selected), top, max_rows: args.max_rows.0.get(), ..Options::default() };
+    let top = args.limits.top.as_ref().map(|rows| rows.0.get());
+    let options = Options { columns: Some(selected), top, max_rows: args.limits.max_rows.0.get(), ..Options::default() };
     let (output, renderer) = printing::open(&args.output, &schema, options)?;
     let mut capture = Capture::new(columns, renderer);
     let ended = job.run(&mut capture)?;

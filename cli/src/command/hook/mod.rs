@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 pub(super) use self::sock_http::Packets;
 use self::ssl_uprobe::Processes;
-use super::Usage;
+use super::{Usage, plan};
 use crate::args::{self, ProbeName};
 use crate::probe::{Attached, Counts, needs};
 use crate::progress::Notes;
@@ -21,11 +21,17 @@ pub(super) enum Hook {
 }
 
 impl Hook {
-    /// As typed. Attaches nothing.
-    pub(super) fn new(probe: ProbeName, args: &args::Watch, verbose: bool) -> Result<Self, Usage> {
+    /// As typed, in the network namespace that was asked for. Attaches nothing.
+    pub(super) fn new(probe: ProbeName, args: &args::Http, verbose: bool) -> anyhow::Result<Self> {
         Ok(match probe {
-            ProbeName::SockHttp => Self::SockHttp(Packets::new(args)?),
+            ProbeName::SockHttp => {
+                plan::enter(&args.watch)?;
+                Self::SockHttp(Packets::new(args)?)
+            }
             ProbeName::SslUprobe => Self::SslUprobe(Box::new(Processes::new(args, verbose)?)),
+            ProbeName::XdpHeaders | ProbeName::TcHeaders => {
+                return Err(Usage("xdp-headers and tc-headers see packets, not HTTP; use sock-http or ssl-uprobe".to_owned()).into());
+            }
         })
     }
 

@@ -3,7 +3,7 @@
 use ehl_probes_common::counter::Counter;
 
 use crate::args;
-use crate::command::{Usage, plan};
+use crate::command::{Usage, interfaces, plan};
 use crate::probe::sock_http::{Settings, attach};
 use crate::probe::{Attached, Counts, Error};
 use crate::progress::Notes;
@@ -20,18 +20,17 @@ pub(in crate::command) struct Packets {
 }
 
 impl Packets {
-    pub(super) fn new(args: &args::Watch) -> Result<Self, Usage> {
-        if !args.pids.is_empty() || !args.comms.is_empty() || !args.libs.is_empty() {
+    pub(super) fn new(args: &args::Http) -> Result<Self, Usage> {
+        let args::Http { watch, events, processes, .. } = args;
+        if !processes.pids.is_empty() || !processes.comms.is_empty() || !processes.libs.is_empty() {
             return Err(Usage("sock-http sees packets, not processes; --pid, --comm and --lib are for ssl-uprobe".to_owned()));
         }
-        let mut interfaces = args.interfaces.iter().map(|name| interface(name)).collect::<Result<Vec<_>, _>>()?;
-        interfaces.sort_by_key(|(_, index)| *index);
-        interfaces.dedup();
-        let (ports, networks) = (plan::ports(args), plan::networks(args));
+        let interfaces = interfaces::named(&watch.interfaces)?;
+        let (ports, networks) = (plan::ports(watch), plan::networks(watch));
         if networks.len() > MAX_NETWORKS {
             return Err(Usage(format!("--net was given {} times; at most {MAX_NETWORKS} networks are watched", networks.len())));
         }
-        Ok(Self { settings: Settings { interfaces, ports, networks, ring_bytes: args.ring_size.0, measure: args.probe_cost } })
+        Ok(Self { settings: Settings { interfaces, ports, networks, ring_bytes: events.ring_size.0, measure: watch.probe_cost } })
     }
 
     /// A port of every interface.
@@ -56,9 +55,7 @@ impl Packets {
 
     /// What a person wants to know at the end.
     pub(super) fn tell(&self, notes: Notes) {
-        for (name, _) in self.settings.interfaces.iter().filter(|(name, index)| interface_index(name) != *index) {
-            notes.warn(format_args!("the interface {name} disappeared or was renamed during the run: what it carried since is missing"));
-        }
+        interfaces::tell_gone(&self.settings.interfaces, notes);
     }
 
     /// Empty output must not look like no traffic.
@@ -80,28 +77,4 @@ impl Packets {
                 .note("is there traffic, on these ports and in this network namespace? ehl sees no other namespaces, Unix sockets or QUIC");
         }
     }
-}
-
-/// 0 when there is none.
-fn interface_index(name: &str) -> u32 {
-    std::ffi::CString::new(name).ok().map_or(0, |name| {
-        // SAFETY: the name is a C string.
-        unsafe { libc::if_nametoindex(name.as_ptr()) }
-    })
-}
-
-fn interface(name: &str) -> Result<(String, u32), Usage> {
-    let index = interface_index(name);
-    if index == 0 {
-        let known = interfaces();
-        return Err(Usage(format!("no interface `{name}` in this network namespace; there are {}", known.join(", "))));
-    }
-    Ok((name.to_owned(), index))
-}
-
-fn interfaces() -> Vec<String> {
-    let mut names: Vec<_> =
-        std::fs::read_dir("/sys/class/net").into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    names.sort();
-    names
 }

@@ -42,25 +42,29 @@ pub(in crate::command) struct Processes {
 }
 
 impl Processes {
-    pub(super) fn new(args: &args::Watch, verbose: bool) -> Result<Self, Usage> {
-        if let Some(interface) = args.interfaces.first() {
+    pub(super) fn new(args: &args::Http, verbose: bool) -> Result<Self, Usage> {
+        let args::Http { watch, events, processes, .. } = args;
+        if watch.netns.is_some() {
+            return Err(Usage("ssl-uprobe sees the processes of every network namespace; leave out --netns, or use --pid".to_owned()));
+        }
+        if let Some(interface) = watch.interfaces.first() {
             return Err(Usage(format!(
                 "ssl-uprobe sees processes, not the interface {interface}; leave out --interface, or use sock-http"
             )));
         }
-        if args.comms.len() > MOST_COMMS {
-            return Err(Usage(format!("--comm was given {} times; at most {MOST_COMMS} names are watched", args.comms.len())));
+        if processes.comms.len() > MOST_COMMS {
+            return Err(Usage(format!("--comm was given {} times; at most {MOST_COMMS} names are watched", processes.comms.len())));
         }
-        if !args.pids.is_empty() && !is_first_pid_namespace() {
+        if !processes.pids.is_empty() && !is_first_pid_namespace() {
             return Err(Usage("--pid does not work in a pid namespace of its own; use --comm, or run ehl on the host".to_owned()));
         }
-        let wanted = Wanted { pids: args.pids.clone(), comm: args.comms.clone(), libs: args.libs.clone() };
+        let wanted = Wanted { pids: processes.pids.clone(), comm: processes.comms.clone(), libs: processes.libs.clone() };
         if let Some(pid) = wanted.pids.iter().find(|pid| Proc::of_this_host().stat(**pid).is_err()) {
             return Err(Usage(format!("there is no process {pid}")));
         }
-        let ports = plan::ports(args);
-        let ends = plan::ends(&ports, &plan::networks(args));
-        let (ring_bytes, measure) = (args.ring_size.0, args.probe_cost);
+        let ports = plan::ports(watch);
+        let ends = plan::ends(&ports, &plan::networks(watch));
+        let (ring_bytes, measure) = (events.ring_size.0, watch.probe_cost);
         Ok(Self { wanted, ports, ends, ring_bytes, measure, verbose, libraries: Vec::new(), newcomers: None })
     }
 
