@@ -87,6 +87,11 @@ impl Capture {
         self.wait_until(what, |capture| (packet_sockets(capture.pid()) > 0) == open);
     }
 
+    /// Returns when stderr has this text.
+    pub(crate) fn wait_until_told(&mut self, text: &str) {
+        self.wait_until(text, |capture| capture.stderr.text().contains(text));
+    }
+
     /// Polls until `probe` holds; a run that ends meanwhile is an error.
     #[track_caller]
     pub(crate) fn wait_until(&mut self, what: &str, mut probe: impl FnMut(&Self) -> bool) {

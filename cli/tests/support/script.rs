@@ -43,6 +43,12 @@ impl Script {
     #[track_caller]
     pub(crate) fn ask(&mut self, request: &Value) -> Value {
         writeln!(self.stdin, "{request}").expect("the script reads");
+        self.hear()
+    }
+
+    /// Waits for a line.
+    #[track_caller]
+    pub(crate) fn hear(&mut self) -> Value {
         let answer = self.answers.recv_timeout(HANG).expect("the script answers");
         serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer}"))
     }

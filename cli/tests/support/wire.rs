@@ -83,6 +83,10 @@ impl Tunnel {
         observed.ip("link set tun0 up");
         Self { observed, device }
     }
+
+    pub(crate) fn send_packet(&mut self, packet: &[u8]) {
+        self.device.write_all(packet).expect("the device takes the packet");
+    }
 }
 
 impl Medium for Tunnel {
@@ -91,7 +95,7 @@ impl Medium for Tunnel {
     }
 
     fn send(&mut self, segment: &Segment) {
-        self.device.write_all(&segment.packet(Shape::Plain)).expect("the device takes the packet");
+        self.send_packet(&segment.packet(Shape::Plain));
     }
 }
 
@@ -129,20 +133,31 @@ pub(crate) fn observe_with<M: Medium>(medium: &mut M, options: &[&str], inject: 
 }
 
 /// Frames sent from one CPU arrive in the order they were sent in.
-fn stay_on_this_cpu() {
+pub(crate) fn stay_on_this_cpu() {
+    stay_on(sched_getcpu());
+}
+
+/// Moves the calling thread there, for good.
+pub(crate) fn stay_on(number: usize) {
     let mut cpu = CpuSet::new();
-    cpu.set(sched_getcpu());
-    sched_setaffinity(None, &cpu).expect("a thread may stay where it is");
+    cpu.set(number);
+    sched_setaffinity(None, &cpu).expect("a thread may choose its CPU");
 }
 
 /// An AF_PACKET socket that only sends (protocol 0 receives nothing), bound to an interface of this thread's namespace.
-fn packet_socket(interface: &str) -> io::Result<File> {
+pub(crate) fn packet_socket(interface: &str) -> io::Result<File> {
+    packet_socket_of(interface, 0)
+}
+
+/// One that receives the frames of a protocol too, once they have passed what is attached to the interface; reads do not wait.
+pub(crate) fn packet_socket_of(interface: &str, ethertype: u16) -> io::Result<File> {
     let index = rustix::net::netdevice::name_to_index(
         rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::DGRAM, None)?,
         interface,
     )?;
+    let nonblocking = if ethertype == 0 { 0 } else { libc::SOCK_NONBLOCK };
     // SAFETY: socket(2) takes no pointers.
-    let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
+    let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC | nonblocking, 0) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
@@ -151,6 +166,7 @@ fn packet_socket(interface: &str) -> io::Result<File> {
     // SAFETY: all bytes zero is a valid sockaddr_ll.
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
     address.sll_family = u16::try_from(libc::AF_PACKET).expect("a small constant");
+    address.sll_protocol = ethertype.to_be();
     address.sll_ifindex = i32::try_from(index).expect("an index is positive");
     let len = u32::try_from(size_of::<libc::sockaddr_ll>()).expect("a small struct");
     // SAFETY: the pointer is to a sockaddr_ll that lives through the call, and `len` is its size.
@@ -158,7 +174,7 @@ fn packet_socket(interface: &str) -> io::Result<File> {
     if bound < 0 { Err(io::Error::last_os_error()) } else { Ok(File::from(socket)) }
 }
 
-fn open_tun(name: &str) -> io::Result<File> {
+pub(crate) fn open_tun(name: &str) -> io::Result<File> {
     let device = OpenOptions::new().read(true).write(true).open("/dev/net/tun")?;
     // SAFETY: all bytes zero is a valid ifreq.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
