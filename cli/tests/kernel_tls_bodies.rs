@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::sync::{Mutex, PoisonError};
+
 use serde_json::Value;
 use support::can_run;
 use support::capture::{Capture, ehl};
@@ -18,6 +20,9 @@ use support::tls::server::{Kind as Serves, Server};
 
 /// Beyond the last mark.
 const LEN: usize = 1_200_000;
+
+/// A body that is under way while `ehl` attaches goes up, as it must, and all tests have the same marks in theirs: so none runs beside another.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Nothing is to be masked: what is not shown then is not there.
 const CAPTURE: [&str; 8] = ["capture", "--probe", "ssl-uprobe", "--for", "5m", "--redact", "off", "--format"];
@@ -39,6 +44,7 @@ fn assert_bodies_stay_down(serves: Serves, asks: &[Asks]) {
     if !can_run(&["nginx", "curl", &python(), &debian, &wheel]) {
         return;
     }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let netns = Netns::new();
     let certificates = Certificates::make();
     let server = Server::start(&netns, serves, &certificates);
@@ -138,6 +144,7 @@ fn assert_repeated_writes(formats: &[&str]) {
     if !can_run(&["curl", &python()]) {
         return;
     }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let netns = Netns::new();
     let certificates = Certificates::make();
     let server = Server::start(&netns, Serves::Python("nonblocking"), &certificates);
