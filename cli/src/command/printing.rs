@@ -5,8 +5,8 @@ use std::io;
 use anyhow::Context as _;
 
 use super::{Usage, plan};
-use crate::args;
-use crate::render::{self, Options, Output, Renderer, Schema, Summary};
+use crate::args::{self, Format};
+use crate::render::{self, Column, Options, Output, Renderer, Schema, Summary};
 
 /// Opens the output and lays out its form: what `args` says, on top of what `options` says already.
 pub(super) fn open(args: &args::Output, schema: &Schema, options: Options) -> anyhow::Result<(Output, Box<dyn Renderer>)> {
@@ -19,6 +19,46 @@ pub(super) fn open(args: &args::Output, schema: &Schema, options: Options) -> an
     };
     let renderer = render::renderer(plan::format(args.format), schema, &options, Box::new(output.writer()));
     Ok((output, renderer))
+}
+
+/// The columns asked for. Without `--columns`, a table on a terminal has those that fit, the `first` ones before others: rows that wrap
+/// several times are read by nobody, and scripts read no terminals.
+pub(super) fn columns(args: &args::Output, schema: &Schema, default: Vec<usize>, first: &[&str]) -> Result<Vec<usize>, Usage> {
+    if !args.columns.is_empty() {
+        return schema.select(&args.columns.join(",")).map_err(usage);
+    }
+    let is_table = args.format == Format::Table && args.file.is_none();
+    match plan::terminal_width().filter(|_| is_table) {
+        Some(width) => Ok(fitting(schema, &default, first, |_| false, width)),
+        None => Ok(default),
+    }
+}
+
+/// Of `selected`, the places of those that fit a terminal of `width`, the `first` ones before others, in their order. At least the
+/// first five, and those that are `wanted` in any case.
+pub(super) fn fitting(schema: &Schema, selected: &[usize], first: &[&str], wanted: impl Fn(usize) -> bool, width: u16) -> Vec<usize> {
+    const AT_LEAST: usize = 5;
+    const GAP: u16 = 2;
+    let taken = |place: usize| {
+        let Column { name, width, .. } = &schema.columns[place];
+        (*width).max(u16::try_from(name.len()).unwrap_or(u16::MAX)).saturating_add(GAP)
+    };
+    let named = first.iter().filter_map(|name| schema.column(name).ok());
+    let others = selected.iter().copied().filter(|place| !wanted(*place));
+    let mut fitting: Vec<usize> = selected.iter().copied().filter(|place| wanted(*place)).collect();
+    let mut left = fitting.iter().fold(width, |left, place| left.saturating_sub(taken(*place)));
+    for (rank, place) in named.chain(others).enumerate() {
+        if fitting.contains(&place) {
+            continue;
+        }
+        if rank >= AT_LEAST && taken(place) > left {
+            break;
+        }
+        left = left.saturating_sub(taken(place));
+        fitting.push(place);
+    }
+    fitting.sort_unstable();
+    fitting
 }
 
 /// A column that is none is bad usage.

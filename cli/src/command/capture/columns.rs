@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::args::HeaderName;
 use crate::command::interfaces::Names;
+use crate::command::printing;
 use crate::http::exchange::Exchange;
 use crate::http::head::Head;
 use crate::render::{Cell, Column, ColumnError, Schema};
@@ -116,29 +117,9 @@ impl Columns {
         Ok(places)
     }
 
-    /// Of `selected`, the places of those that fit a terminal of `width`, the most telling ones first, in their order. At
-    /// least the first five, and the columns of `--header`.
+    /// Of `selected`, the places of those that fit a terminal of `width`, and of the columns of `--header`.
     pub(in crate::command) fn fitting(&self, schema: &Schema, selected: &[usize], width: u16) -> Vec<usize> {
-        const AT_LEAST: usize = 5;
-        const GAP: u16 = 2;
-        let taken = |place: usize| schema.columns[place].width.saturating_add(GAP);
-        let named = FIRST.iter().filter_map(|name| schema.column(name).ok());
-        let others = selected.iter().copied().filter(|place| *place < FIXED.len());
-        let mut left = width;
-        let mut fitting: Vec<usize> = selected.iter().copied().filter(|place| *place >= FIXED.len()).collect();
-        left = fitting.iter().fold(left, |left, place| left.saturating_sub(taken(*place)));
-        for (rank, place) in named.chain(others).enumerate() {
-            if fitting.contains(&place) {
-                continue;
-            }
-            if rank >= AT_LEAST && taken(place) > left {
-                break;
-            }
-            left = left.saturating_sub(taken(place));
-            fitting.push(place);
-        }
-        fitting.sort_unstable();
-        fitting
+        printing::fitting(schema, selected, &FIRST, |place| place >= FIXED.len(), width)
     }
 
     /// The cells of an exchange, one for each column of the schema.

@@ -20,6 +20,10 @@ const TCP: Protocol = Protocol::Ip(6);
 /// What the first column says of what did not fit.
 const OTHER: &[u8] = b"other";
 
+/// What matters most on a terminal that is too narrow for all default columns.
+pub(super) const FIRST: [&str; 12] =
+    ["src", "src_port", "dst", "dst_port", "port", "bytes", "packets", "protocol", "direction", "interface", "tcp_flags", "bytes_per_s"];
+
 /// All columns.
 pub(super) fn schema(by: By) -> Schema {
     let common = [
@@ -149,4 +153,24 @@ impl Cells<'_> {
 
 fn text(text: Option<&str>) -> Cell<'_> {
     text.map_or(Cell::Null, |text| Cell::Text(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::printing::fitting;
+
+    fn names(by: By, width: u16) -> String {
+        let schema = schema(by);
+        let fitting = fitting(&schema, &default(&schema), &FIRST, |_| false, width);
+        fitting.iter().map(|place| &*schema.columns[*place].name).collect::<Vec<_>>().join(",")
+    }
+
+    #[test]
+    fn narrow_terminals_get_what_matters_most() {
+        assert_eq!(names(By::Tuple, 80), "src,src_port,dst,dst_port,packets,bytes");
+        assert_eq!(names(By::Tuple, 120), "src,src_port,dst,dst_port,protocol,interface,direction,packets,bytes");
+        assert_eq!(names(By::Port, 80), "port,protocol,direction,packets,bytes,tcp_flags");
+        assert_eq!(names(By::Tuple, 1000).split(',').count(), 24);
+    }
 }

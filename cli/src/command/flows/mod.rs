@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use ehl_probes_common::flow::By;
 
-use self::columns::{Cells, default, schema};
+use self::columns::{Cells, FIRST, default, schema};
 use self::owner::Lookout;
 use super::interfaces::Names;
 use super::job::Ended;
 use super::live::monotonic_to_unix_ns;
 use super::packets::{PacketHook, PacketReport, begin, end, filter, hold, replay};
-use super::printing::{self, commit, usage};
+use super::printing::{self, commit};
 use super::watch::Work;
 use super::{Outcome, plan};
 use crate::aggregate::flows::Flows;
@@ -32,7 +32,7 @@ pub(super) fn run(args: &args::Flows) -> anyhow::Result<Outcome> {
     plan::enter(watch)?;
     let by = grouping(*by);
     let schema = schema(by);
-    let selected = if output.columns.is_empty() { default(&schema) } else { schema.select(&output.columns.join(",")).map_err(usage)? };
+    let selected = printing::columns(output, &schema, default(&schema), &FIRST)?;
     let options =
         Options { columns: Some(selected), top: top.map(|rows| rows.0.get()), fit: true, max_rows: usize::MAX, ..Options::default() };
     let ended = if watch.read.is_some() {

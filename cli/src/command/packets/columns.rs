@@ -11,6 +11,9 @@ use crate::render::{Cell, Column, Schema};
 /// How many columns there are by default; the rest comes by `--columns`.
 const DEFAULT: usize = 17;
 
+/// What matters most on a terminal that is too narrow for all default columns.
+pub(super) const FIRST: [&str; 9] = ["time", "src", "src_port", "dst", "dst_port", "protocol", "tcp_flags", "length_bytes", "direction"];
+
 pub(super) fn schema() -> Schema {
     Schema {
         name: "ehl.packets/1",

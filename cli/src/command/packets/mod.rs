@@ -7,7 +7,7 @@ mod replay;
 
 use std::io;
 
-use self::columns::{default, row, schema};
+use self::columns::{FIRST, default, row, schema};
 pub(super) use self::{
     columns::direction,
     hook::{PacketHook, filter},
@@ -16,7 +16,7 @@ pub(super) use self::{
 };
 use super::interfaces::Names;
 use super::job::Ended;
-use super::printing::{self, commit, usage};
+use super::printing::{self, commit};
 use super::{Outcome, plan};
 use crate::args::{self, ProbeName};
 use crate::packet::Sighting;
@@ -103,7 +103,7 @@ pub(super) fn run(probe: ProbeName, typed: &Typed<'_>) -> anyhow::Result<Outcome
     let notes = Notes { quiet: output.quiet };
     plan::enter(watch)?;
     let schema = schema();
-    let selected = if output.columns.is_empty() { default() } else { schema.select(&output.columns.join(",")).map_err(usage)? };
+    let selected = printing::columns(output, &schema, default(), &FIRST)?;
     let top = limits.top.as_ref().map(|rows| rows.0.get());
     let options = Options { columns: Some(selected), top, max_rows: limits.max_rows.0.get(), ..Options::default() };
     let sample = sampling.sample.get();
