@@ -3,8 +3,6 @@
 //! Functions named `ehl_...` are global functions, which the verifier checks once: see the documentation of
 //! `ehl_probes_common`. What one of them answers is any number to its callers.
 
-#[cfg(feature = "streams")]
-pub mod connections;
 pub mod counters;
 pub mod filter;
 #[cfg(feature = "packets")]

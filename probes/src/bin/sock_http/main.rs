@@ -9,6 +9,9 @@
 fn main() {}
 
 #[cfg(target_arch = "bpf")]
+mod connections;
+
+#[cfg(target_arch = "bpf")]
 mod filter {
     use aya_ebpf::{
         bindings::__sk_buff,
@@ -18,7 +21,6 @@ mod filter {
         programs::SkBuffContext,
     };
     use ehl_probes::kernel::{
-        connections,
         counters::count,
         filter,
         tap::{Scratch, walk_segment, window_len},
@@ -29,6 +31,8 @@ mod filter {
         packet::{self, Header, Kind, Load, Tcp},
         record::{ProbeId, Way, tcp_flag},
     };
+
+    use crate::connections;
 
     /// What one CPU works with: too large for the stack.
     #[repr(C)]

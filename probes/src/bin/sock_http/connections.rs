@@ -11,13 +11,13 @@ static NEW: Connection = Connection::NEW;
 
 /// The connection's state, if it is known.
 #[inline(always)]
-pub fn find(key: &Key) -> Option<*mut Connection> {
+pub(crate) fn find(key: &Key) -> Option<*mut Connection> {
     CONNECTIONS.get_ptr_mut(key)
 }
 
 /// The connection's state, new if it is not known; `None` when there is no room.
 #[inline(always)]
-pub fn find_or_insert(key: &Key) -> Option<*mut Connection> {
+pub(crate) fn find_or_insert(key: &Key) -> Option<*mut Connection> {
     match find(key) {
         Some(connection) => Some(connection),
         None => {
