@@ -28,12 +28,13 @@ impl Progress {
         Self { bar, limit, shares_terminal: is_shown && io::stdout().is_terminal() }
     }
 
-    /// Shows how far the run is. Cheap enough for every batch: it is drawn a few times a second.
-    pub fn update(&self, left: Duration, rows: u64, lost: u64) {
+    /// Shows how far the run is. Cheap enough for every batch: it is drawn a few times a second, and what is `lost` is asked for only
+    /// when somebody sees it.
+    pub fn update(&self, left: Duration, rows: u64, lost: impl FnOnce() -> u64) {
         if self.bar.is_hidden() {
             return;
         }
-        self.bar.set_message(message(left, rows, lost));
+        self.bar.set_message(message(left, rows, lost()));
         self.bar.set_position(millis(self.limit.saturating_sub(left)));
     }
 

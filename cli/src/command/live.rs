@@ -14,7 +14,7 @@ use super::watch::{Watch, Watched, Work};
 use crate::http::selection::Selection;
 use crate::http::tracker::Tracker;
 use crate::pipeline::Pipeline;
-use crate::probe::{Attached, Cost, Counters};
+use crate::probe::{Attached, Counters};
 use crate::progress::{Notes, accounting_line, tell_unknown_fields};
 use crate::render::{Accounting, ProbeCost, Run, StopReason, Summary};
 use crate::source::ring::Ring;
@@ -42,10 +42,7 @@ impl Live<'_> {
         let Live { mut hook, run_time, count, selection, tracker, notes, verbose, attached, stopping, grace } = self;
         let signals = Signals::catch()?;
         let Attached { links, records, memory, counters } = hook.attach(notes)?;
-        let run = describe(hook.name(), hook.describe());
-        if verbose {
-            notes.note(format_args!("attached {}: {}", hook.name(), run.attached.join("; ")));
-        }
+        let run = begun(hook.name(), hook.describe(), notes, verbose);
         let source = Ring::new(records, memory, monotonic_to_unix_ns());
         let pipeline = Pipeline::new(source, tracker, selection, count);
         let mut work = Exchanges { hook, run, pipeline, session };
@@ -96,8 +93,11 @@ impl Work for Exchanges<'_> {
     }
 }
 
-/// Who and where we are.
-pub(super) fn describe(probe: &'static str, attached: Vec<String>) -> Run {
+/// Who and where we are, now that the probe is attached; said with `--verbose`.
+pub(super) fn begun(probe: &'static str, attached: Vec<String>, notes: Notes, verbose: bool) -> Run {
+    if verbose {
+        notes.note(format_args!("attached {probe}: {}", attached.join("; ")));
+    }
     let uname = rustix::system::uname();
     Run {
         host: Some(uname.nodename().to_string_lossy().into_owned()),
@@ -126,7 +126,7 @@ fn tell(hook: &Hook, notes: Notes, summary: &Summary, unaddressed: u64) {
     }
 }
 
-fn account(pipeline: &Pipeline<Ring>, rows: u64, counters: &Counters, cost: Option<Cost>) -> anyhow::Result<Accounting> {
+fn account(pipeline: &Pipeline<Ring>, rows: u64, counters: &Counters, cost: Option<ProbeCost>) -> anyhow::Result<Accounting> {
     let kernel = counters.read()?;
     let counts = pipeline.counts();
     let submitted = kernel.of(Counter::Submitted);
@@ -151,7 +151,7 @@ fn account(pipeline: &Pipeline<Ring>, rows: u64, counters: &Counters, cost: Opti
         fragments: kernel.of(Counter::Fragments),
         not_http: not_http(&kernel),
         packets: None,
-        probe_cost: cost.map(|cost| ProbeCost { run_count: cost.run_count, run_time_ns: cost.run_time_ns }),
+        probe_cost: cost,
     })
 }
 

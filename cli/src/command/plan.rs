@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ehl_probes_common::counter::Counter;
 
+use super::Usage;
 use crate::args::{self, Color, Format, ProbeName, Redact};
 use crate::http::redact::{Mode, Redactor};
 use crate::http::selection::Selection;
@@ -25,6 +26,17 @@ pub(super) fn ports(args: &args::Watch) -> Vec<RangeInclusive<u16>> {
 /// Networks of either end to look at, by address and prefix length; all when empty.
 pub(super) fn networks(args: &args::Watch) -> Vec<(IpAddr, u8)> {
     args.nets.iter().map(|net| (net.0.network(), net.0.prefix_len())).collect()
+}
+
+/// The same for the kernel's map of them.
+pub(super) fn networks_in_kernel(args: &args::Watch) -> Result<Vec<(IpAddr, u8)>, Usage> {
+    /// The map's size.
+    const MAX: usize = 256;
+    let networks = networks(args);
+    if networks.len() > MAX {
+        return Err(Usage(format!("--net was given {} times; at most {MAX} networks are watched", networks.len())));
+    }
+    Ok(networks)
 }
 
 /// Ports and networks of exchanges, where they cannot be told before: a process has no address.

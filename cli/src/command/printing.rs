@@ -21,17 +21,22 @@ pub(super) fn open(args: &args::Output, schema: &Schema, options: Options) -> an
     Ok((output, renderer))
 }
 
-/// The columns asked for. Without `--columns`, a table on a terminal has those that fit, the `first` ones before others: rows that wrap
-/// several times are read by nobody, and scripts read no terminals.
+/// The columns asked for. Without `--columns`, a table on a terminal has those that fit, the `first` ones before others.
 pub(super) fn columns(args: &args::Output, schema: &Schema, default: Vec<usize>, first: &[&str]) -> Result<Vec<usize>, Usage> {
     if !args.columns.is_empty() {
         return schema.select(&args.columns.join(",")).map_err(usage);
     }
-    let is_table = args.format == Format::Table && args.file.is_none();
-    match plan::terminal_width().filter(|_| is_table) {
-        Some(width) => Ok(fitting(schema, &default, first, |_| false, width)),
-        None => Ok(default),
-    }
+    Ok(match width_to_fit(args) {
+        Some(width) => fitting(schema, &default, first, |_| false, width),
+        None => default,
+    })
+}
+
+/// How wide a table may be whose columns nobody named: as wide as the terminal that it goes to. Rows that wrap several times are read by
+/// nobody, and scripts read no terminals.
+pub(super) fn width_to_fit(args: &args::Output) -> Option<u16> {
+    let is_table = args.format == Format::Table && args.file.is_none() && args.columns.is_empty();
+    plan::terminal_width().filter(|_| is_table)
 }
 
 /// Of `selected`, the places of those that fit a terminal of `width`, the `first` ones before others, in their order. At least the

@@ -60,11 +60,8 @@ impl Replay<'_> {
         let (reading, input) = Reading::begin(&recording.path, recording.limit)?;
         let name = &reading.name;
         let source = CaptureFile::open(Box::new(input), &recording.watched).with_context(|| format!("cannot read {name}"))?;
-        if verbose {
-            notes.note(format_args!("reading {name}"));
-        }
         let started_at_ns = source.first_ns().unwrap_or_else(unix_ns);
-        let run = reading.run(started_at_ns);
+        let run = reading.begun(started_at_ns, notes, verbose);
         let mut pipeline = Pipeline::new(source, tracker, selection, recording.count);
         let started = session.start(&run);
         let read = started.and_then(|()| reading.read(|limit| Ok((pipeline.step(limit, session)?, pipeline.is_satisfied()))));
@@ -97,8 +94,11 @@ impl Reading {
         Ok((Self { name, stop, batch }, input))
     }
 
-    /// The run, as its output begins with it.
-    pub(super) fn run(&self, started_at_ns: u64) -> Run {
+    /// The run, as its output begins with it; said with `--verbose`.
+    pub(super) fn begun(&self, started_at_ns: u64, notes: Notes, verbose: bool) -> Run {
+        if verbose {
+            notes.note(format_args!("reading {}", self.name));
+        }
         Run { host: None, kernel: None, probe: None, attached: vec![self.name.clone()], started_at_ns }
     }
 

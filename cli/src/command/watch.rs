@@ -10,7 +10,7 @@ use super::guard::Guard;
 use super::signals::Signals;
 use crate::probe::{Cost, Counters, Links};
 use crate::progress::Progress;
-use crate::render::StopReason;
+use crate::render::{ProbeCost, StopReason};
 
 /// How often is looked: long enough that the traced host does not notice, short enough that 8 MiB of ring do not fill up.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -49,7 +49,7 @@ pub(super) struct Watch<'a> {
 pub(super) struct Watched {
     pub(super) stop_reason: StopReason,
     /// What the probe cost, if that was measured.
-    pub(super) cost: Option<Cost>,
+    pub(super) cost: Option<ProbeCost>,
 }
 
 impl Watch<'_> {
@@ -68,7 +68,7 @@ impl Watch<'_> {
             outcome = watch(work, &guard, grace, counters, &progress);
         }
         stopping()?;
-        let cost = guard.join();
+        let cost = guard.join().map(|Cost { run_count, run_time_ns }| ProbeCost { run_count, run_time_ns });
         work.detached();
         if outcome.is_ok() {
             outcome = drain(work).and(outcome);
@@ -96,7 +96,7 @@ fn watch(work: &mut dyn Work, guard: &Guard, grace: Duration, counters: &Counter
         if guard.is_released() || left.is_zero() && !grace.is_zero() {
             return Ok(StopReason::Deadline);
         }
-        progress.update(left, work.rows(), lost(counters));
+        progress.update(left, work.rows(), || lost(counters));
         thread::park_timeout(LOOK_EVERY);
     }
 }

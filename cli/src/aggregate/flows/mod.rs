@@ -223,16 +223,6 @@ impl Row<'_> {
         [Way::Ingress, Way::Egress].into_iter().find(|way| *way as u8 == self.key.way)
     }
 
-    /// Packets per second over a run of this length.
-    pub fn packets_per_s(&self, run: Duration) -> Option<f64> {
-        per_s(self.totals.packets, run)
-    }
-
-    /// Bytes per second over a run of this length.
-    pub fn bytes_per_s(&self, run: Duration) -> Option<f64> {
-        per_s(self.totals.bytes, run)
-    }
-
     fn knows(&self, bit: u8) -> bool {
         self.key.known & bit != 0
     }
@@ -242,8 +232,8 @@ fn address(address: Address) -> IpAddr {
     IpAddr::from(Ipv6Addr::from(address.bytes())).to_canonical()
 }
 
-/// `None` where no time went by.
-fn per_s(count: u64, run: Duration) -> Option<f64> {
+/// A rate over a run of this length; `None` where no time went by.
+pub fn per_s(count: u64, run: Duration) -> Option<f64> {
     (!run.is_zero()).then(|| count as f64 / run.as_secs_f64())
 }
 

@@ -226,6 +226,9 @@ fn parts_make_what_the_whole_makes() {
 fn rates_are_over_the_run() {
     let flows = flows(By::Tuple, &[udp(1, 1, 500), udp(2, 1, 500)]);
     let row = flows.rows(true)[0];
-    assert_eq!((row.packets_per_s(Duration::from_secs(4)), row.bytes_per_s(Duration::from_millis(500))), (Some(0.5), Some(2000.0)));
-    assert_eq!(row.bytes_per_s(Duration::ZERO), None);
+    assert_eq!(
+        (per_s(row.totals.packets, Duration::from_secs(4)), per_s(row.totals.bytes, Duration::from_millis(500))),
+        (Some(0.5), Some(2000.0))
+    );
+    assert_eq!(per_s(row.totals.bytes, Duration::ZERO), None);
 }

@@ -8,7 +8,7 @@ use std::io;
 pub(super) use self::columns::Columns;
 use super::job::{Job, Session};
 use super::printing::{self, commit, usage};
-use super::{Outcome, Usage, plan};
+use super::{Outcome, Usage};
 use crate::args::{self, ProbeName};
 use crate::http::exchange::Exchange;
 use crate::http::head::{Direction, Wanted};
@@ -35,15 +35,13 @@ pub(super) fn run(probe: ProbeName, args: &args::ExchangeCapture) -> anyhow::Res
     ended.outcome(&args.gates, notes)
 }
 
-/// The columns asked for. Without `--columns`, a table on a terminal has those that fit: rows that wrap several times are
-/// read by nobody, and scripts read no terminals.
+/// The columns asked for; without `--columns`, those that fit the terminal.
 fn printed(columns: &Columns, schema: &Schema, output: &args::Output) -> Result<Vec<usize>, Usage> {
     let selected = columns.select(schema, &output.columns).map_err(usage)?;
-    let is_table = output.format == args::Format::Table && output.file.is_none() && output.columns.is_empty();
-    match plan::terminal_width().filter(|_| is_table) {
-        Some(width) => Ok(columns.fitting(schema, &selected, width)),
-        None => Ok(selected),
-    }
+    Ok(match printing::width_to_fit(output) {
+        Some(width) => columns.fitting(schema, &selected, width),
+        None => selected,
+    })
 }
 
 fn wanted(headers: &[args::HeaderName]) -> Wanted {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ehl_probes_common::flow::{By, FlowTotals};
 
 use super::owner::Lookout;
-use crate::aggregate::flows::Row;
+use crate::aggregate::flows::{Row, per_s};
 use crate::command::interfaces::Names;
 use crate::command::packets::direction;
 use crate::packet::tcp_flags;
@@ -125,8 +125,7 @@ impl Cells<'_> {
         let FlowTotals { syn, syn_ack, rst, zero_window, min_bytes, max_bytes, tcp_flags, next_sequence: _, .. } = *totals;
         let known = |number: u64| if segments == 0 { Cell::Null } else { Cell::Number(number) };
         let tcp = |number: u64| if has_tcp { Cell::Number(number) } else { Cell::Null };
-        let per_s =
-            |number: u64| if self.watched.is_zero() { Cell::Null } else { Cell::Decimal(number as f64 / self.watched.as_secs_f64()) };
+        let rate = |number: u64| per_s(number, self.watched).map_or(Cell::Null, Cell::Decimal);
         cells.extend_from_slice(&[
             Cell::Number(packets),
             known(segments),
@@ -138,8 +137,8 @@ impl Cells<'_> {
             Cell::Time(last_ns.wrapping_add(self.to_unix_ns)),
             pid,
             comm,
-            per_s(packets),
-            per_s(bytes),
+            rate(packets),
+            rate(bytes),
             tcp(syn.into()),
             unanswered_syn.map_or(Cell::Null, |syn| Cell::Number(syn.into())),
             tcp(rst.into()),

@@ -11,9 +11,6 @@ use crate::render::NotHttp;
 
 pub(super) const NAME: &str = "sock-http";
 
-/// The map's size.
-const MAX_NETWORKS: usize = 256;
-
 /// What is watched.
 pub(in crate::command) struct Packets {
     settings: Settings,
@@ -26,10 +23,7 @@ impl Packets {
             return Err(Usage("sock-http sees packets, not processes; --pid, --comm and --lib are for ssl-uprobe".to_owned()));
         }
         let interfaces = interfaces::named(&watch.interfaces)?;
-        let (ports, networks) = (plan::ports(watch), plan::networks(watch));
-        if networks.len() > MAX_NETWORKS {
-            return Err(Usage(format!("--net was given {} times; at most {MAX_NETWORKS} networks are watched", networks.len())));
-        }
+        let (ports, networks) = (plan::ports(watch), plan::networks_in_kernel(watch)?);
         Ok(Self { settings: Settings { interfaces, ports, networks, ring_bytes: events.ring_size.0, measure: watch.probe_cost } })
     }
 

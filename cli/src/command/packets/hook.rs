@@ -10,9 +10,6 @@ use crate::probe::packets::{Directions, Filter, Settings, Task, TcpFlags, XdpMod
 use crate::probe::{Attached, needs, tc_headers, xdp_headers};
 use crate::progress::Notes;
 
-/// The map's size.
-const MAX_NETWORKS: usize = 256;
-
 /// A probe of packets, and what it is to watch.
 pub(in crate::command) struct PacketHook {
     is_xdp: bool,
@@ -26,11 +23,8 @@ pub(in crate::command) fn filter(watch: &args::Watch, packets: &args::Packets) -
         protocols.push(typed.parse().map_err(|error| Usage(format!("--protocol {typed}: {error}")))?);
     }
     let tcp_flags = packets.tcp_flags.as_ref().map(|typed| typed.parse().map_err(|error| Usage(format!("--tcp-flags {typed}: {error}"))));
-    let filter = Filter { ports: plan::ports(watch), networks: plan::networks(watch), protocols, tcp_flags: tcp_flags.transpose()? };
-    if filter.networks.len() > MAX_NETWORKS {
-        return Err(Usage(format!("--net was given {} times; at most {MAX_NETWORKS} networks are watched", filter.networks.len())));
-    }
-    Ok(filter)
+    let networks = plan::networks_in_kernel(watch)?;
+    Ok(Filter { ports: plan::ports(watch), networks, protocols, tcp_flags: tcp_flags.transpose()? })
 }
 
 impl PacketHook {

@@ -7,13 +7,13 @@ use caps::Capability;
 use ehl_probes_common::counter::Counter;
 
 use super::{Pace, PacketHook, PacketReport, Typed};
-use crate::command::live::{describe, monotonic_to_unix_ns, unix_ns};
+use crate::command::live::{begun, monotonic_to_unix_ns, unix_ns};
 use crate::command::signals::Signals;
 use crate::command::watch::{Watch, Watched, Work};
 use crate::command::{job, plan};
 use crate::probe::{Attached, Counters, Counts, Links};
 use crate::progress::{Notes, accounting_line};
-use crate::render::{Accounting, PacketCounts, ProbeCost, Run, StopReason, Summary};
+use crate::render::{Accounting, PacketCounts, Run, StopReason, Summary};
 use crate::source::Found;
 use crate::source::packets::PacketRing;
 
@@ -28,11 +28,11 @@ pub(super) fn run(
     let (signals, attached, run) = begin(hook, notes, verbose, &[])?;
     let Attached { links, records, counters, .. } = attached;
     let ring = PacketRing::new(records, monotonic_to_unix_ns());
-    let mut work = Packets { ring, run, report, pace: Pace::new(plan::count(typed.events)), found: Found::default() };
+    let mut work = Packets { ring, run, report, pace: Pace::new(plan::count(typed.events)), undecodable: 0 };
     let watched = hold(plan::run_time(typed.watch), notes, signals, links, &counters, &mut work)?;
-    let Packets { report, found, .. } = work;
+    let Packets { report, undecodable, .. } = work;
     end(hook, notes, &watched, &counters, |summary| {
-        summary.accounting.undecodable = found.undecodable as u64;
+        summary.accounting.undecodable = undecodable;
         report.finish(summary)
     })
 }
@@ -46,11 +46,7 @@ pub(in crate::command) fn begin(
 ) -> anyhow::Result<(Signals, Attached, Run)> {
     let signals = Signals::catch()?;
     let attached = hook.attach(notes, still)?;
-    let run = describe(hook.name(), hook.describe());
-    if verbose {
-        notes.note(format_args!("attached {}: {}", hook.name(), run.attached.join("; ")));
-    }
-    Ok((signals, attached, run))
+    Ok((signals, attached, begun(hook.name(), hook.describe(), notes, verbose)))
 }
 
 /// Watches until the deadline, or a reason to stop.
@@ -75,8 +71,7 @@ pub(in crate::command) fn end(
     finish: impl FnOnce(&mut Summary) -> io::Result<()>,
 ) -> anyhow::Result<Summary> {
     let Watched { stop_reason, cost } = *watched;
-    let mut accounting = account(&counters.read()?);
-    accounting.probe_cost = cost.map(|cost| ProbeCost { run_count: cost.run_count, run_time_ns: cost.run_time_ns });
+    let accounting = Accounting { probe_cost: cost, ..account(&counters.read()?) };
     let mut summary = Summary { ended_at_ns: unix_ns(), stop_reason, accounting, unseen: None };
     job::finish(&mut summary, finish)?;
     let Accounting { lost, packets, .. } = summary.accounting;
@@ -116,7 +111,8 @@ struct Packets<'a> {
     run: Run,
     report: &'a mut dyn PacketReport,
     pace: Pace,
-    found: Found,
+    /// Records that are none of ours.
+    undecodable: u64,
 }
 
 impl Work for Packets<'_> {
@@ -125,10 +121,9 @@ impl Work for Packets<'_> {
     }
 
     fn step(&mut self, limit: usize) -> io::Result<usize> {
-        let found = self.pace.step(&mut self.ring, limit, self.report)?;
-        self.found.records += found.records;
-        self.found.undecodable += found.undecodable;
-        Ok(found.records)
+        let Found { records, undecodable } = self.pace.step(&mut self.ring, limit, self.report)?;
+        self.undecodable += undecodable as u64;
+        Ok(records)
     }
 
     fn is_satisfied(&self) -> bool {

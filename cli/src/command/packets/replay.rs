@@ -26,12 +26,9 @@ pub(in crate::command) fn replay(
     let (reading, input) = Reading::begin(path, watch.run_time.as_ref().map(|time| time.0))?;
     let name = &reading.name;
     let mut file = PacketFile::open(Box::new(input), filter, sample).with_context(|| format!("cannot read {name}"))?;
-    if verbose {
-        notes.note(format_args!("reading {name}"));
-    }
     let started_at_ns = file.first_ns().unwrap_or_else(unix_ns);
     let mut pace = Pace::new(count);
-    let started = report.start(&reading.run(started_at_ns));
+    let started = report.start(&reading.begun(started_at_ns, notes, verbose));
     let outcome = started.and_then(|()| reading.read(|limit| Ok((pace.step(&mut file, limit, report)?.records, pace.is_satisfied()))));
     let (stop_reason, failure) = stopped(outcome, || file.take_failure())?;
     let seen = file.counters();
