@@ -23,9 +23,9 @@ pub use self::{
     probe::ProbeName,
 };
 
-/// Log HTTP header elements of live traffic through eBPF, for a bounded time
+/// Log header elements of live traffic through eBPF, for a bounded time
 ///
-/// ehl attaches one precompiled eBPF probe to the running kernel, watches for a bounded time, prints
+/// ehl attaches one precompiled eBPF probe to the running kernel, watches HTTP or packets for a bounded time, prints
 /// what it saw as a table, CSV or JSON, and detaches. Nothing is installed, restarted or left behind,
 /// and nothing is put in the way of the traffic.
 #[derive(Debug, Parser)]
