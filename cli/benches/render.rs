@@ -105,7 +105,14 @@ fn row(number: u64) -> [Cell<'static>; 23] {
 }
 
 fn summary() -> Summary {
-    Summary { ended_at_ns: 0, stop_reason: StopReason::Deadline, accounting: Accounting::default(), unseen: None }
+    Summary {
+        ended_at_ns: 0,
+        stop_reason: StopReason::Deadline,
+        accounting: Accounting::default(),
+        unseen: None,
+        sentences: Vec::new(),
+        failed: 0,
+    }
 }
 
 fn peak_resident_kib() -> io::Result<u64> {

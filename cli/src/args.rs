@@ -3,24 +3,28 @@
 
 mod amount;
 mod endpoint;
+mod gate;
 mod http;
 mod invalid;
 mod options;
 mod packets;
 mod probe;
+mod reports;
 
 use clap::{Args, Parser, Subcommand};
 
-use self::options::{OUTPUT, SELECTION, WATCHING};
+use self::options::{OUTPUT, WATCHING};
 
 pub use self::{
     amount::{RingSize, Rows, RunTime, Threshold},
     endpoint::{Net, PortRange},
+    gate::{Comparison, Gate, Limit},
     http::{Direction, HeaderName, HostPattern, Messages, Method, PathPattern, StatusRange},
     invalid::Invalid,
     options::{Color, Events, Format, Gates, ListFormat, Output, Processes, Redact, Secrets, Selection, Watch},
     packets::{By, Mode, Packets, Sampling, Way},
     probe::ProbeName,
+    reports::{ElementsBy, GroupBy, Latency, Stats, TopHeaders},
 };
 
 /// Log header elements of live traffic through eBPF, for a bounded time
@@ -87,6 +91,19 @@ pub enum Command {
     /// still counted apart.
     #[command(after_help = EXIT_STATUS)]
     TopHeaders(TopHeaders),
+    /// Print statistics of an API: volume, errors, response times
+    ///
+    /// Groups the exchanges that it sees, by endpoint if nothing is said, and prints one row per group when the run ends, the
+    /// busiest first: requests, errors, response times, durations, bytes and how many requests were in flight. Quantiles are within 1 %.
+    /// What does not fit into the table of groups is in one more row, so that totals are exact.
+    #[command(after_help = EXIT_STATUS)]
+    Stats(Stats),
+    /// Show how response times are spread, and how they depend on load
+    ///
+    /// Prints a histogram of response times when the run ends, then response times by the number of requests in flight and by the
+    /// request rate, and says in a sentence from which load on they bend.
+    #[command(after_help = EXIT_STATUS)]
+    Latency(Latency),
     /// List the probes and whether each can run here
     ///
     /// Prints one row per probe: whether it could be attached here and now, and if not, why, its hook and
@@ -286,47 +303,6 @@ pub struct Flows {
     pub gates: Gates,
 }
 
-/// What `ehl top-headers` takes.
-#[derive(Debug, Args)]
-pub struct TopHeaders {
-    /// Which probe to attach
-    ///
-    /// sock-http sees cleartext HTTP on every interface; ssl-uprobe sees HTTP within TLS, in the processes that
-    /// use OpenSSL or its kin: what, and at whose cost, is in ehl-ssl-uprobe(1).
-    #[arg(long, value_name = "NAME", default_value = "sock-http", help_heading = WATCHING)]
-    pub probe: ProbeName,
-
-    /// Which exchanges are counted.
-    #[command(flatten)]
-    pub http: Http,
-
-    /// Which messages to rank
-    #[arg(long, value_name = "WHICH", default_value = "both", help_heading = SELECTION)]
-    pub direction: Messages,
-
-    /// Where rows go and what they look like.
-    #[command(flatten)]
-    pub output: Output,
-
-    /// Print only the first N rows of the result
-    ///
-    /// First by --sort, or else by the number of messages that had the element.
-    #[arg(long, value_name = "N", default_value = "20", help_heading = OUTPUT)]
-    pub top: Rows,
-
-    /// How many of the most frequent values to list per element
-    ///
-    /// JSON has them all; a table and CSV show the most frequent one and its share. 0 lists none; at
-    /// most 100.
-    #[arg(long, value_name = "N", default_value = "5", help_heading = OUTPUT,
-          value_parser = clap::value_parser!(u8).range(0..=100))]
-    pub values: u8,
-
-    /// What makes the exit status other than 0.
-    #[command(flatten)]
-    pub gates: Gates,
-}
-
 /// What `ehl probes` takes.
 #[derive(Debug, Args)]
 pub struct Probes {
@@ -369,7 +345,7 @@ pub struct Demo {
     pub color: Color,
 }
 
-const EXIT_STATUS: &str = "Exit status: 0 ran to its end, 1 failed, 2 bad usage, 4 fewer rows than --expect-min, \
+const EXIT_STATUS: &str = "Exit status: 0 ran to its end, 1 failed, 2 bad usage, 3 --fail-if, 4 fewer rows than --expect-min, \
     5 events lost with --fail-on-loss, 69 this kernel cannot, 77 not permitted. \
     Examples and columns: see the manual pages, ehl(1).";
 

@@ -2,3 +2,8 @@
 
 pub mod elements;
 pub mod flows;
+pub mod groups;
+pub mod histogram;
+pub mod in_flight;
+pub mod path_template;
+pub mod stats;

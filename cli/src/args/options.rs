@@ -7,7 +7,7 @@ use clap::{
     builder::{NonEmptyStringValueParser, PathBufValueParser},
 };
 
-use super::{HostPattern, Method, Net, PathPattern, PortRange, RingSize, Rows, RunTime, StatusRange, Threshold};
+use super::{Gate, HostPattern, Method, Net, PathPattern, PortRange, RingSize, Rows, RunTime, StatusRange, Threshold};
 
 pub(super) const WATCHING: &str = "Watching";
 pub(super) const SELECTION: &str = "Selection";
@@ -223,6 +223,15 @@ pub struct Gates {
     /// Lost between the kernel and ehl, as counted in the accounting.
     #[arg(long, help_heading = GATES)]
     pub fail_on_loss: bool,
+
+    /// Exit 3 if this holds of any row ('p99 > 500ms', 'error_rate > 1%')
+    ///
+    /// Repeatable. A column with numbers, one of < <= > >= == !=, and a limit, with its unit if it has one: us, ms, s, m, h, %, B, KiB,
+    /// MiB, GiB. response_time_p99_ms is p99 for short, and likewise the others; other units may be left out too. It is held
+    /// against every row, printed or not, and stderr names those of which it holds. What is absent compares with nothing; where there are
+    /// no rows at all, 0 is compared.
+    #[arg(long, value_name = "EXPR", help_heading = GATES)]
+    pub fail_if: Vec<Gate>,
 }
 
 /// How rows are printed.

@@ -28,7 +28,10 @@ fn the_version_is_printed_with_exit_0() {
 fn only_subcommands_of_this_version_exist() {
     let cli = Cli::command();
     let names: Vec<_> = cli.get_subcommands().map(clap::Command::get_name).collect();
-    assert_eq!(names, ["capture", "sock-http", "ssl-uprobe", "xdp-headers", "tc-headers", "flows", "top-headers", "probes", "demo"]);
+    assert_eq!(
+        names,
+        ["capture", "sock-http", "ssl-uprobe", "xdp-headers", "tc-headers", "flows", "top-headers", "stats", "latency", "probes", "demo"]
+    );
 }
 
 #[test]
@@ -60,8 +63,8 @@ fn a_bare_capture_watches_everything_for_ten_seconds() {
     assert!(file.is_none() && columns.is_empty() && sort.is_none());
     assert!(!no_heading && !quiet && !verbose);
 
-    let Gates { expect_min, fail_on_loss } = gates;
-    assert!(expect_min.is_none() && !fail_on_loss);
+    let Gates { expect_min, fail_on_loss, fail_if } = gates;
+    assert!(expect_min.is_none() && !fail_on_loss && fail_if.is_empty());
     assert!(headers.is_empty() && limits.top.is_none());
     assert_eq!(limits.max_rows.0.get(), 100_000);
 }

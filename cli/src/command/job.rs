@@ -127,6 +127,7 @@ impl Ended {
                 notes.warn(format_args!("{} rows, {expected} expected (--expect-min)", accounting.rows));
                 Ok(Outcome::TooFew)
             }
+            _ if summary.failed > 0 => Ok(Outcome::Failed),
             _ => Ok(Outcome::Done),
         }
     }

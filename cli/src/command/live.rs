@@ -51,7 +51,7 @@ impl Live<'_> {
         let Exchanges { hook, mut pipeline, session, .. } = work;
         let unseen = hook.unseen(pipeline.source_mut().processes());
         let accounting = account(&pipeline, session.rows(), &counters, cost)?;
-        let mut summary = Summary { ended_at_ns: unix_ns(), stop_reason, accounting, unseen };
+        let mut summary = Summary { ended_at_ns: unix_ns(), stop_reason, accounting, unseen, sentences: Vec::new(), failed: 0 };
         job::finish(&mut summary, |summary| session.finish(summary))?;
         tell(&hook, notes, &summary, pipeline.unaddressed());
         hook.tell(notes, &summary, &counters.read()?);

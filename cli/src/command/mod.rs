@@ -3,11 +3,14 @@
 mod capture;
 pub mod demo;
 mod flows;
+mod gates;
+mod grouping;
 mod guard;
 mod hook;
 mod input;
 mod interfaces;
 mod job;
+mod latency;
 mod live;
 mod packets;
 mod plan;
@@ -15,6 +18,7 @@ mod printing;
 mod probes;
 mod replay;
 mod signals;
+mod stats;
 mod top_headers;
 mod watch;
 
@@ -30,6 +34,8 @@ pub enum Outcome {
     /// It ran to its stop condition.
     #[default]
     Done,
+    /// A condition of `--fail-if` held.
+    Failed,
     /// Fewer rows than `--expect-min`.
     TooFew,
     /// Events were lost, and `--fail-on-loss` was given.
@@ -45,6 +51,7 @@ impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         Self::from(match outcome {
             Outcome::Done => 0,
+            Outcome::Failed => 3,
             Outcome::TooFew => 4,
             Outcome::Lost => 5,
         })
@@ -61,6 +68,8 @@ pub fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::TcHeaders(args) => packets::run(ProbeName::TcHeaders, &args.into()),
         Command::Flows(args) => flows::run(args),
         Command::TopHeaders(args) => top_headers::run(args),
+        Command::Stats(args) => stats::run(args),
+        Command::Latency(args) => latency::run(args),
         Command::Probes(args) => probes::run(args),
         Command::Demo(args) => demo::run(args),
     }

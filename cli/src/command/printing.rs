@@ -4,21 +4,28 @@ use std::io;
 
 use anyhow::Context as _;
 
-use super::{Usage, plan};
+use super::{Usage, gates, plan};
 use crate::args::{self, Format};
+use crate::progress::Notes;
 use crate::render::{self, Column, Options, Output, Renderer, Schema, Summary};
 
 /// Opens the output and lays out its form: what `args` says, on top of what `options` says already.
-pub(super) fn open(args: &args::Output, schema: &Schema, options: Options) -> anyhow::Result<(Output, Box<dyn Renderer>)> {
+pub(super) fn open(
+    args: &args::Output,
+    gates: &args::Gates,
+    schema: &Schema,
+    options: Options,
+) -> anyhow::Result<(Output, Box<dyn Renderer>)> {
     let sort = args.sort.as_deref().map(|name| schema.column(name)).transpose().map_err(usage)?;
     let color = plan::is_coloured(args.color, args.file.is_some());
+    let conditions = gates::Conditions::new(&gates.fail_if, schema)?;
     let options = Options { heading: !args.no_heading, color, sort, ..options };
     let output = match &args.file {
         Some(path) => Output::file(path)?,
         None => Output::stdout()?,
     };
     let renderer = render::renderer(plan::format(args.format), schema, &options, Box::new(output.writer()));
-    Ok((output, renderer))
+    Ok((output, conditions.guard(renderer, schema, Notes { quiet: args.quiet })))
 }
 
 /// The columns asked for. Without `--columns`, a table on a terminal has those that fit, the `first` ones before others.
@@ -77,7 +84,9 @@ pub(super) fn finish(renderer: &mut dyn Renderer, summary: &mut Summary) -> io::
     let counts = renderer.counts();
     summary.accounting.rows = counts.rows;
     summary.accounting.rows_beyond_max = counts.beyond_max;
-    renderer.finish(summary)
+    renderer.finish(summary)?;
+    summary.failed = renderer.counts().failed;
+    Ok(())
 }
 
 /// Writes the output for good; a closed pipe is no failure.

@@ -39,7 +39,14 @@ pub(super) fn run(args: &args::Probes) -> anyhow::Result<Outcome> {
         renderer.row(&cells[..schema.columns.len()])?;
     }
     let accounting = render::Accounting::default();
-    renderer.finish(&Summary { ended_at_ns: unix_ns(), stop_reason: StopReason::EndOfInput, accounting, unseen: None })?;
+    renderer.finish(&Summary {
+        ended_at_ns: unix_ns(),
+        stop_reason: StopReason::EndOfInput,
+        accounting,
+        unseen: None,
+        sentences: Vec::new(),
+        failed: 0,
+    })?;
     drop(renderer);
     if args.verbose && !is_json {
         let mut out = output.writer();

@@ -68,7 +68,14 @@ impl Replay<'_> {
         let outcome = read.and_then(|reason| pipeline.finish(session).map(|()| reason));
         let (stop_reason, failure) = stopped(outcome, || pipeline.source_mut().take_failure())?;
         let ended_at_ns = pipeline.source_mut().last_ns().max(started_at_ns);
-        let mut summary = Summary { ended_at_ns, stop_reason, accounting: account(&mut pipeline, session.rows()), unseen: None };
+        let mut summary = Summary {
+            ended_at_ns,
+            stop_reason,
+            accounting: account(&mut pipeline, session.rows()),
+            unseen: None,
+            sentences: Vec::new(),
+            failed: 0,
+        };
         let seen = pipeline.source_mut().counters();
         job::finish(&mut summary, |summary| session.finish(summary))?;
         tell(name, notes, &summary, &seen);

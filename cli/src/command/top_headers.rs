@@ -16,11 +16,11 @@ use crate::render::{Cell, Column, Options, Renderer, Run, Schema, Summary, TopVa
 /// Ranks as asked for.
 pub(super) fn run(args: &args::TopHeaders) -> anyhow::Result<Outcome> {
     let notes = Notes { quiet: args.output.quiet };
-    let job = Job::new(args.probe, &args.http, &args.output, Wanted { columns: Vec::new(), all: true })?;
+    let job = Job::new(args.probe, &args.http, &args.output, Wanted { all: true, ..Wanted::default() })?;
     let schema = schema();
     let selected = (!args.output.columns.is_empty()).then(|| schema.select(&args.output.columns.join(","))).transpose().map_err(usage)?;
     let options = Options { columns: selected, top: Some(args.top.0.get()), fit: true, ..Options::default() };
-    let (output, renderer) = printing::open(&args.output, &schema, options)?;
+    let (output, renderer) = printing::open(&args.output, &args.gates, &schema, options)?;
     let mut report =
         TopHeaders { elements: Elements::default(), renderer, direction: args.direction, values: usize::from(args.values), notes };
     let ended = job.run(&mut report)?;

@@ -63,6 +63,8 @@ pub struct Wanted {
     pub columns: Vec<(Option<Direction>, String)>,
     /// All elements, with length and fingerprint.
     pub all: bool,
+    /// What gateways of large language models say of limits and times.
+    pub llm: bool,
 }
 
 /// A head without its secrets.
@@ -317,6 +319,11 @@ impl Head {
     /// Content-Type.
     pub fn content_type(&self) -> Option<&[u8]> {
         self.text(self.content_type)
+    }
+
+    /// Content-Type without its parameters (RFC 9110 section 8.3.1).
+    pub fn media_type(&self) -> Option<&[u8]> {
+        self.content_type().map(|value| value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii())
     }
 
     /// The first field that carries an id of the request.

@@ -107,7 +107,7 @@ impl Renderer for Collect {
     fn counts(&self) -> Counts {
         let kept = self.rows.len();
         let rows = self.top.map_or(kept, |top| kept.min(top)) as u64;
-        Counts { rows, beyond_max: self.beyond_max }
+        Counts { rows, beyond_max: self.beyond_max, failed: 0 }
     }
 }
 
@@ -174,20 +174,20 @@ mod tests {
     fn a_sorted_top_is_right_for_more_rows_than_are_kept() {
         let (text, counts) = many(&slowest(Some(3), 100, 1 << 20), 50_000);
         assert_eq!(text, "50.000 49.999 49.998 ");
-        assert_eq!(counts, Counts { rows: 3, beyond_max: 0 });
+        assert_eq!(counts, Counts { rows: 3, beyond_max: 0, failed: 0 });
     }
 
     #[test]
     fn rows_beyond_the_limit_are_counted() {
         let (text, counts) = many(&slowest(None, 3, 1 << 20), 100);
         assert_eq!(text, "0.039 0.020 0.001 ");
-        assert_eq!(counts, Counts { rows: 3, beyond_max: 97 });
+        assert_eq!(counts, Counts { rows: 3, beyond_max: 97, failed: 0 });
     }
 
     #[test]
     fn bytes_are_limited_as_well_as_rows() {
         let (text, counts) = many(&slowest(None, 100, 100), 100);
         assert_eq!(text.split_whitespace().count() as u64, counts.rows);
-        assert_eq!(counts, Counts { rows: 4, beyond_max: 96 });
+        assert_eq!(counts, Counts { rows: 4, beyond_max: 96, failed: 0 });
     }
 }

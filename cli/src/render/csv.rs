@@ -69,7 +69,7 @@ impl Renderer for Csv {
     }
 
     fn counts(&self) -> Counts {
-        Counts { rows: self.rows, beyond_max: 0 }
+        Counts { rows: self.rows, beyond_max: 0, failed: 0 }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use super::json_value::{keys, push_accounting, push_next, push_row, push_run, push_string, push_time, push_unseen};
+use super::json_value::{keys, push_accounting, push_next, push_row, push_run, push_string, push_strings, push_time, push_unseen};
 use super::text::Clock;
 use super::{BUFFER_BYTES, Cell, Counts, Renderer, Rows, Run, Schema, Summary};
 
@@ -69,6 +69,9 @@ impl Renderer for Document {
         push_next(&mut self.text, "accounting", |out| {
             push_accounting(out, &summary.accounting, counts);
         });
+        if !summary.sentences.is_empty() {
+            push_next(&mut self.text, "sentences", |out| push_strings(out, &summary.sentences));
+        }
         if let Some(unseen) = &summary.unseen {
             push_next(&mut self.text, "unseen", |out| push_unseen(out, unseen));
         }
@@ -78,7 +81,7 @@ impl Renderer for Document {
     }
 
     fn counts(&self) -> Counts {
-        Counts { rows: self.rows, beyond_max: 0 }
+        Counts { rows: self.rows, beyond_max: 0, failed: 0 }
     }
 }
 

@@ -5,6 +5,9 @@
 
 use std::io::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::sanitize::is_hidden;
 use super::text::{Clock, push_address, push_fixed, push_millis, push_number};
 use super::{Accounting, Cell, Counts, NotHttp, PacketCounts, ProbeCost, Run, Schema, TopValue, Unseen};
@@ -46,7 +49,7 @@ fn push_cell(out: &mut Vec<u8>, clock: &mut Clock, cell: Cell<'_>) {
             out.push(b'"');
         }
         Cell::Flags(flags) => push_list(out, flags, |out, flag| push_string(out, flag)),
-        Cell::Texts(texts) => push_list(out, texts, |out, text| push_string(out, text)),
+        Cell::Texts(texts) => push_strings(out, texts),
         Cell::Values(values) => {
             push_list(out, values, |out, value| push_top_value(out, clock, value));
         }
@@ -209,8 +212,13 @@ fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
         return push_string(out, text);
     }
     out.extend_from_slice(b"{\"base64\":\"");
-    push_base64(out, bytes);
+    out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
     out.extend_from_slice(b"\"}");
+}
+
+/// A list of texts.
+pub(super) fn push_strings(out: &mut Vec<u8>, texts: &[String]) {
+    push_list(out, texts, |out, text| push_string(out, text));
 }
 
 pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
@@ -238,19 +246,6 @@ fn push_character(out: &mut Vec<u8>, character: char) {
             }
         }
         shown => out.extend_from_slice(shown.encode_utf8(&mut [0; 4]).as_bytes()),
-    }
-}
-
-/// RFC 4648 section 4, with padding.
-fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for group in bytes.chunks(3) {
-        let byte = |place: usize| u32::from(group.get(place).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for digit in 0..4 {
-            let sextet = (bits >> (18 - 6 * digit)) & 0x3f;
-            out.push(if digit > group.len() { b'=' } else { ALPHABET[sextet as usize] });
-        }
     }
 }
 

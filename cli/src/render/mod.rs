@@ -7,6 +7,7 @@
 mod cell;
 mod collect;
 mod csv;
+mod eye;
 mod json;
 mod json_value;
 mod ndjson;
@@ -31,7 +32,7 @@ pub use output::Output;
 pub use rows::Rows;
 pub use run::{Accounting, NotHttp, PacketCounts, ProbeCost, Run, StopReason, Summary, Unseen};
 pub(crate) use sanitize::{Backslash, push_visible};
-pub use schema::{Align, Column, ColumnError, Schema};
+pub use schema::{Align, Column, ColumnError, Schema, Unit};
 
 /// Writes the rows of one run in one format.
 ///
@@ -68,6 +69,8 @@ pub struct Counts {
     /// Rows left out because of [`Options::max_rows`] or [`Options::max_bytes`]; what `--top` leaves out is not
     /// counted.
     pub beyond_max: u64,
+    /// Rows of which a condition held that makes the run fail.
+    pub failed: u64,
 }
 
 /// A form of output.
@@ -97,6 +100,8 @@ pub struct Options {
     pub sort: Option<usize>,
     /// Only the first so many rows of that order.
     pub top: Option<usize>,
+    /// In tables: numbers with a unit and few digits, shares drawn, sentences below.
+    pub for_the_eye: bool,
     /// Collect rows so that a table's columns fit what is in them, for reports whose rows come at the end anyway.
     pub fit: bool,
     /// How many rows to collect at most. A sorted `top` of no more than half of that is right for any number of rows.
@@ -107,7 +112,17 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { heading: true, color: false, columns: None, sort: None, top: None, fit: false, max_rows: 100_000, max_bytes: 48 << 20 }
+        Self {
+            heading: true,
+            color: false,
+            columns: None,
+            sort: None,
+            top: None,
+            for_the_eye: false,
+            fit: false,
+            max_rows: 100_000,
+            max_bytes: 48 << 20,
+        }
     }
 }
 

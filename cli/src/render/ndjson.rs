@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use super::json_value::{keys, push_accounting, push_next, push_row, push_run, push_string, push_time, push_unseen};
+use super::json_value::{keys, push_accounting, push_next, push_row, push_run, push_string, push_strings, push_time, push_unseen};
 use super::text::Clock;
 use super::{BUFFER_BYTES, Cell, Counts, Renderer, Run, Schema, Summary};
 
@@ -62,6 +62,9 @@ impl Renderer for Records {
         push_next(&mut self.line, "accounting", |out| {
             push_accounting(out, &summary.accounting, counts);
         });
+        if !summary.sentences.is_empty() {
+            push_next(&mut self.line, "sentences", |out| push_strings(out, &summary.sentences));
+        }
         if let Some(unseen) = &summary.unseen {
             push_next(&mut self.line, "unseen", |out| push_unseen(out, unseen));
         }
@@ -70,7 +73,7 @@ impl Renderer for Records {
     }
 
     fn counts(&self) -> Counts {
-        Counts { rows: self.rows, beyond_max: 0 }
+        Counts { rows: self.rows, beyond_max: 0, failed: 0 }
     }
 }
 

@@ -26,6 +26,10 @@ pub struct Summary {
     pub accounting: Accounting,
     /// Whose traffic the probe could not see; `None` when that was not looked for.
     pub unseen: Option<Vec<Unseen>>,
+    /// What the rows say, in plain sentences.
+    pub sentences: Vec<String>,
+    /// Rows of which a condition of `--fail-if` held.
+    pub failed: u64,
 }
 
 /// A process whose TLS could not be looked into, or processes that cannot be named.

@@ -20,6 +20,27 @@ pub struct Column {
     pub width: u16,
     /// Where the value stands in that width.
     pub align: Align,
+    /// Of its numbers.
+    pub unit: Unit,
+    /// What it is called in a table for the eye, when its name is long.
+    pub heading: Option<&'static str>,
+}
+
+/// Of a column's numbers. In JSON and CSV it is told by the column's name; a table for the eye shows it with each number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A count, or no number at all.
+    None,
+    /// Milliseconds: `_ms`.
+    Millis,
+    /// Bytes: `_bytes`.
+    Bytes,
+    /// Per second: `_per_s`.
+    PerSecond,
+    /// A share of a whole, from 0 to 1.
+    Share,
+    /// A share that a table for the eye also draws.
+    Bar,
 }
 
 /// Where a value stands in its column.
@@ -56,12 +77,47 @@ pub enum ColumnError {
 impl Column {
     /// A column of text.
     pub fn left(name: impl Into<Cow<'static, str>>, width: u16) -> Self {
-        Self { name: name.into(), width, align: Align::Left }
+        Self { name: name.into(), width, align: Align::Left, unit: Unit::None, heading: None }
     }
 
-    /// A column of numbers.
+    /// A column of numbers, of the unit that its name ends in.
     pub fn right(name: impl Into<Cow<'static, str>>, width: u16) -> Self {
-        Self { name: name.into(), width, align: Align::Right }
+        let name = name.into();
+        let unit = Unit::of(&name);
+        Self { name, width, align: Align::Right, unit, heading: None }
+    }
+
+    /// Its numbers are shares.
+    pub fn share(self) -> Self {
+        Self { unit: Unit::Share, ..self }
+    }
+
+    /// Its numbers are shares, which a table for the eye draws.
+    pub fn bar(self) -> Self {
+        Self { unit: Unit::Bar, ..self }
+    }
+
+    /// Is called so in a table for the eye.
+    pub fn called(self, heading: &'static str) -> Self {
+        Self { heading: Some(heading), ..self }
+    }
+
+    /// Whether its values are numbers.
+    pub fn is_numeric(&self) -> bool {
+        self.align == Align::Right
+    }
+}
+
+impl Unit {
+    const SUFFIXES: [(&'static str, Self); 3] = [("_ms", Self::Millis), ("_bytes", Self::Bytes), ("_per_s", Self::PerSecond)];
+
+    fn of(name: &str) -> Self {
+        Self::SUFFIXES.iter().find(|(suffix, _)| name.ends_with(suffix)).map_or(Self::None, |(_, unit)| *unit)
+    }
+
+    /// What a column's name ends in for it.
+    pub fn suffix(self) -> &'static str {
+        Self::SUFFIXES.iter().find(|(_, unit)| *unit == self).map_or("", |(suffix, _)| suffix)
     }
 }
 

@@ -8,13 +8,14 @@ mod line;
 use std::io::{self, BufWriter, Write};
 
 use super::text::{Clock, push_cell};
-use super::{Align, BUFFER_BYTES, Backslash, Cell, Counts, Options, Renderer, Rows, Run, Schema, Summary, push_visible};
+use super::{Align, BUFFER_BYTES, Backslash, Cell, Counts, Options, Renderer, Rows, Run, Schema, Summary, Unit, eye, push_visible};
 use line::{Line, width};
 
 /// Writes rows as a table.
 pub(super) struct Table {
     columns: Vec<Column>,
     heading: bool,
+    for_the_eye: bool,
     color: bool,
     collects: bool,
     out: BufWriter<Box<dyn Write>>,
@@ -29,6 +30,8 @@ struct Column {
     name: String,
     width: usize,
     align: Align,
+    /// What its numbers are shown with, if for the eye.
+    unit: Option<Unit>,
     is_status: bool,
 }
 
@@ -41,8 +44,9 @@ const RED: &str = "\x1b[31m";
 impl Table {
     pub(super) fn new(schema: &Schema, options: &Options, collects: bool, out: Box<dyn Write>) -> Self {
         Self {
-            columns: schema.columns.iter().map(Column::new).collect(),
+            columns: schema.columns.iter().map(|column| Column::new(column, options.for_the_eye)).collect(),
             heading: options.heading,
+            for_the_eye: options.for_the_eye,
             color: options.color,
             collects,
             out: BufWriter::with_capacity(BUFFER_BYTES, out),
@@ -78,7 +82,7 @@ impl Table {
         for place in 0..rows.len() {
             rows.with(place, |cells| {
                 for ((column, &limit), &cell) in self.columns.iter_mut().zip(&limits).zip(cells) {
-                    let needed = width(show(&mut self.text, &mut self.clock, cell));
+                    let needed = width(show(&mut self.text, &mut self.clock, cell, column.unit));
                     column.width = column.width.max(if is_cuttable(cell) { needed.min(limit) } else { needed });
                 }
             });
@@ -87,12 +91,17 @@ impl Table {
 }
 
 impl Column {
-    fn new(column: &super::Column) -> Self {
+    fn new(column: &super::Column, for_the_eye: bool) -> Self {
+        let shown = match column.heading {
+            Some(heading) if for_the_eye => heading,
+            None if for_the_eye => column.name.strip_suffix(column.unit.suffix()).unwrap_or(&column.name),
+            _ => &*column.name,
+        };
         let mut name = Vec::new();
-        push_visible(&mut name, column.name.as_bytes(), Backslash::Doubled);
+        push_visible(&mut name, shown.as_bytes(), Backslash::Doubled);
         let name = String::from_utf8_lossy(&name).into_owned();
         let width = width(&name).max(usize::from(column.width));
-        Self { width, align: column.align, is_status: name == "status", name }
+        Self { width, align: column.align, unit: for_the_eye.then_some(column.unit), is_status: name == "status", name }
     }
 
     fn paint(&self, cell: Cell<'_>) -> Option<&'static str> {
@@ -123,7 +132,7 @@ impl Renderer for Table {
         for (place, (column, &cell)) in self.columns.iter().zip(cells).enumerate() {
             let is_free = place + 1 == self.columns.len() || !is_cuttable(cell);
             let paint = column.paint(cell).filter(|_| self.color);
-            let text = show(&mut self.text, &mut self.clock, cell);
+            let text = show(&mut self.text, &mut self.clock, cell, column.unit);
             self.line.push(text, column.width, column.align, is_free, paint);
         }
         self.rows += 1;
@@ -134,19 +143,30 @@ impl Renderer for Table {
         self.out.flush()
     }
 
-    fn finish(&mut self, _summary: &Summary) -> io::Result<()> {
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        if self.for_the_eye {
+            for sentence in &summary.sentences {
+                self.text.clear();
+                push_visible(&mut self.text, sentence.as_bytes(), Backslash::Kept);
+                self.out.write_all(b"\n")?;
+                self.out.write_all(&self.text)?;
+                self.out.write_all(b"\n")?;
+            }
+        }
         self.flush()
     }
 
     fn counts(&self) -> Counts {
-        Counts { rows: self.rows, beyond_max: 0 }
+        Counts { rows: self.rows, beyond_max: 0, failed: 0 }
     }
 }
 
 /// The text of a cell, in a buffer that is used again.
-fn show<'a>(buffer: &'a mut Vec<u8>, clock: &mut Clock, cell: Cell<'_>) -> &'a str {
+fn show<'a>(buffer: &'a mut Vec<u8>, clock: &mut Clock, cell: Cell<'_>, unit: Option<Unit>) -> &'a str {
     buffer.clear();
-    match cell.normal() {
+    let cell = cell.normal();
+    match cell {
+        _ if unit.is_some_and(|unit| eye::push(buffer, cell, unit)) => {}
         Cell::Null => buffer.push(b'-'),
         Cell::Text([]) => buffer.extend_from_slice(b"\"\""),
         other => push_cell(buffer, clock, other),

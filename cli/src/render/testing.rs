@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
-use super::{Accounting, Align, Cell, Column, Format, Options, Renderer, Run, Schema, StopReason, Summary, TopValue};
+use super::{Accounting, Cell, Column, Format, Options, Renderer, Run, Schema, StopReason, Summary, TopValue};
 
 /// What a real terminal, spreadsheet or parser must survive, each with a name.
 pub(super) const HOSTILE: [(&str, &[u8]); 9] = [
@@ -27,7 +27,7 @@ pub(super) fn schema() -> Schema {
         Column::left("path", 12),
         Column::right("status", 6),
         Column::right("response_time_ms", 10),
-        Column { name: "flags".into(), width: 10, align: Align::Left },
+        Column::left("flags", 10),
     ];
     Schema { name: "ehl.test/1", columns }
 }
@@ -67,7 +67,14 @@ pub(super) fn run() -> Run {
 
 pub(super) fn summary() -> Summary {
     let accounting = Accounting { events: 7, submitted: 5, lost: 2, exchanges: 3, rows: 99, ..Accounting::default() };
-    Summary { ended_at_ns: 1_767_323_055_000_000_000, stop_reason: StopReason::Signal, accounting, unseen: None }
+    Summary {
+        ended_at_ns: 1_767_323_055_000_000_000,
+        stop_reason: StopReason::Signal,
+        accounting,
+        unseen: None,
+        sentences: Vec::new(),
+        failed: 0,
+    }
 }
 
 /// All that a renderer prints for some rows.

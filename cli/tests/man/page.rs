@@ -138,6 +138,8 @@ fn hand_written(page: &str) -> String {
         "ehl-tc-headers" => prose!("output-packets" "formats" "examples-tc-headers"),
         "ehl-flows" => prose!("output-flows" "formats" "examples-flows"),
         "ehl-top-headers" => prose!("output-top-headers" "formats" "examples-top-headers"),
+        "ehl-stats" => prose!("output-stats" "formats" "examples-stats"),
+        "ehl-latency" => prose!("output-latency" "formats" "examples-latency"),
         "ehl-demo" => prose!("output-demo" "examples-demo"),
         "ehl-probes" => return prose_of_probes(),
         other => panic!("write the prose of {other}.1 in src/args/man/, and list it here"),

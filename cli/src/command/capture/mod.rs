@@ -6,12 +6,13 @@ mod containers;
 use std::io;
 
 pub(super) use self::columns::Columns;
+use super::grouping::half;
 use super::job::{Job, Session};
 use super::printing::{self, commit, usage};
 use super::{Outcome, Usage};
 use crate::args::{self, ProbeName};
 use crate::http::exchange::Exchange;
-use crate::http::head::{Direction, Wanted};
+use crate::http::head::Wanted;
 use crate::pipeline::Report;
 use crate::progress::Notes;
 use crate::render::{Options, Renderer, Run, Schema, Summary};
@@ -28,7 +29,7 @@ pub(super) fn run(probe: ProbeName, args: &args::ExchangeCapture) -> anyhow::Res
     let selected = printed(&columns, &schema, &args.output)?;
     let top = args.limits.top.as_ref().map(|rows| rows.0.get());
     let options = Options { columns: Some(selected), top, max_rows: args.limits.max_rows.0.get(), ..Options::default() };
-    let (output, renderer) = printing::open(&args.output, &schema, options)?;
+    let (output, renderer) = printing::open(&args.output, &args.gates, &schema, options)?;
     let mut capture = Capture::new(columns, renderer);
     let ended = job.run(&mut capture)?;
     commit(output)?;
@@ -45,11 +46,7 @@ fn printed(columns: &Columns, schema: &Schema, output: &args::Output) -> Result<
 }
 
 fn wanted(headers: &[args::HeaderName]) -> Wanted {
-    let half = |direction: args::Direction| match direction {
-        args::Direction::Request => Direction::Request,
-        args::Direction::Response => Direction::Response,
-    };
-    Wanted { columns: headers.iter().map(|header| (header.direction.map(half), header.name.clone())).collect(), all: false }
+    Wanted { columns: headers.iter().map(|header| (header.direction.map(half), header.name.clone())).collect(), ..Wanted::default() }
 }
 
 /// Exchanges as rows.

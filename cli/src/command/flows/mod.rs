@@ -37,14 +37,14 @@ pub(super) fn run(args: &args::Flows) -> anyhow::Result<Outcome> {
         Options { columns: Some(selected), top: top.map(|rows| rows.0.get()), fit: true, max_rows: usize::MAX, ..Options::default() };
     let ended = if watch.read.is_some() {
         let filter = filter(watch, packets)?;
-        let (place, renderer) = printing::open(output, &schema, options)?;
+        let (place, renderer) = printing::open(output, gates, &schema, options)?;
         let mut report = Counted { by, flows: Flows::new(by, *max_flows), renderer, started_at_ns: 0, names: Names::default() };
         let ended = replay(watch, &filter, 1, None, notes, output.verbose, &mut report)?;
         commit(place)?;
         ended
     } else {
         let hook = PacketHook::new(*probe, watch, packets, Task::Flows { by, max_flows: *max_flows })?;
-        let (place, renderer) = printing::open(output, &schema, options)?;
+        let (place, renderer) = printing::open(output, gates, &schema, options)?;
         let summary = live(&hook, args, by, notes, renderer)?;
         commit(place)?;
         Ended::new(summary, None)

@@ -72,7 +72,7 @@ pub(in crate::command) fn end(
 ) -> anyhow::Result<Summary> {
     let Watched { stop_reason, cost } = *watched;
     let accounting = Accounting { probe_cost: cost, ..account(&counters.read()?) };
-    let mut summary = Summary { ended_at_ns: unix_ns(), stop_reason, accounting, unseen: None };
+    let mut summary = Summary { ended_at_ns: unix_ns(), stop_reason, accounting, unseen: None, sentences: Vec::new(), failed: 0 };
     job::finish(&mut summary, finish)?;
     let Accounting { lost, packets, .. } = summary.accounting;
     if lost > 0 {

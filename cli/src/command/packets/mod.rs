@@ -109,14 +109,14 @@ pub(super) fn run(probe: ProbeName, typed: &Typed<'_>) -> anyhow::Result<Outcome
     let sample = sampling.sample.get();
     let ended = if watch.read.is_some() {
         let filter = filter(watch, packets)?;
-        let (place, renderer) = printing::open(output, &schema, options)?;
+        let (place, renderer) = printing::open(output, gates, &schema, options)?;
         let mut report = Rows { renderer, probe: None, names: Names::default() };
         let ended = replay(watch, &filter, sample, plan::count(events), notes, output.verbose, &mut report)?;
         commit(place)?;
         ended
     } else {
         let hook = PacketHook::new(probe, watch, packets, Task::Records { sample, ring_bytes: events.ring_size.0 })?;
-        let (place, renderer) = printing::open(output, &schema, options)?;
+        let (place, renderer) = printing::open(output, gates, &schema, options)?;
         let mut report = Rows { renderer, probe: Some(hook.name()), names: hook.names() };
         let summary = live::run(&hook, typed, notes, output.verbose, &mut report)?;
         commit(place)?;

@@ -33,7 +33,8 @@ pub(in crate::command) fn replay(
     let (stop_reason, failure) = stopped(outcome, || file.take_failure())?;
     let seen = file.counters();
     let accounting = account(&seen, file.dropped().unwrap_or(0));
-    let mut summary = Summary { ended_at_ns: file.last_ns().max(started_at_ns), stop_reason, accounting, unseen: None };
+    let mut summary =
+        Summary { ended_at_ns: file.last_ns().max(started_at_ns), stop_reason, accounting, unseen: None, sentences: Vec::new(), failed: 0 };
     job::finish(&mut summary, |summary| report.finish(summary))?;
     tell(name, notes, &summary, &seen);
     Ok(Ended::new(summary, failure.map(|failure| reading.failed(failure))))

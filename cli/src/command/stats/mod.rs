@@ -1,0 +1,119 @@
+//! `ehl stats`: statistics of an API, one row per group of exchanges.
+
+mod columns;
+
+use std::io;
+use std::time::Duration;
+
+use self::columns::{Cells, default, first, for_merging, schema};
+use super::grouping::Grouping;
+use super::job::{Job, Session};
+use super::printing::{self, commit};
+use super::{Outcome, Usage};
+use crate::aggregate::groups::Groups;
+use crate::aggregate::in_flight::{InFlight, Interval, Load};
+use crate::aggregate::stats::Stats;
+use crate::args::{self, Format};
+use crate::http::exchange::{Exchange, Flags};
+use crate::pipeline::Report;
+use crate::progress::Notes;
+use crate::render::{Options, Renderer, Run, Schema, Summary};
+
+/// Counts as asked for.
+pub(super) fn run(args: &args::Stats) -> anyhow::Result<Outcome> {
+    let args::Stats { probe, http, by, max_groups, llm: _, output, top, gates } = args;
+    let notes = Notes { quiet: output.quiet };
+    let grouping = Grouping::new(by);
+    let job = Job::new(*probe, http, output, grouping.wanted())?;
+    let schema = schema(&grouping);
+    let options = Options {
+        columns: Some(selected(output, &schema, &grouping)?),
+        top: top.map(|rows| rows.0.get()),
+        for_the_eye: true,
+        fit: true,
+        max_rows: usize::MAX,
+        ..Options::default()
+    };
+    let (place, renderer) = printing::open(output, gates, &schema, options)?;
+    let groups = Groups::new(grouping.by, *max_groups as usize);
+    let mut report = Counted { grouping, groups, in_flight: InFlight::default(), renderer, started_at_ns: 0, all: 0 };
+    let ended = job.run(&mut report)?;
+    commit(place)?;
+    ended.outcome(gates, notes)
+}
+
+/// The columns asked for. JSON has more by default than what people look at.
+fn selected(output: &args::Output, schema: &Schema, grouping: &Grouping) -> Result<Vec<usize>, Usage> {
+    let default = match output.format {
+        Format::Table | Format::Csv => default(schema),
+        Format::Json | Format::Ndjson => for_merging(schema),
+    };
+    let first = first(schema, grouping);
+    printing::columns(output, schema, default, &first.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Statistics of groups of exchanges.
+struct Counted {
+    grouping: Grouping,
+    groups: Groups<Stats>,
+    in_flight: InFlight<()>,
+    renderer: Box<dyn Renderer>,
+    started_at_ns: u64,
+    all: u64,
+}
+
+impl Report for Counted {
+    fn exchange(&mut self, exchange: &Exchange) -> io::Result<()> {
+        let Self { groups, in_flight, all, .. } = self;
+        *all += 1;
+        let place = groups.place(exchange);
+        groups.at(place).add(exchange);
+        if let Some((begin_ns, end_ns)) = under_way(exchange) {
+            in_flight.add(Interval { begin_ns, end_ns, key: place.number(), tag: () }, |interval, load| note(groups, &interval, load));
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn rows(&self) -> u64 {
+        self.groups.iter().count() as u64
+    }
+}
+
+/// From the first byte of the request to the last of the response; `None` when one of both is not known.
+fn under_way(exchange: &Exchange) -> Option<(u64, u64)> {
+    let begin_ns = exchange.request_first_ns?;
+    let end_ns = exchange.response_last_ns.or_else(|| exchange.flags.has(Flags::OPEN).then_some(u64::MAX));
+    Some((begin_ns, end_ns.or(exchange.response_first_ns)?))
+}
+
+fn note(groups: &mut Groups<Stats>, interval: &Interval<()>, load: Option<Load>) {
+    let stats = groups.numbered(interval.key);
+    stats.in_flight_max = stats.in_flight_max.max(load.map_or(0, |load| load.in_flight));
+}
+
+impl Session for Counted {
+    fn start(&mut self, run: &Run) -> io::Result<()> {
+        self.started_at_ns = run.started_at_ns;
+        self.renderer.start(run)?;
+        self.renderer.flush()
+    }
+
+    fn finish(&mut self, summary: &mut Summary) -> io::Result<()> {
+        let Self { grouping, groups, in_flight, renderer, started_at_ns, all } = self;
+        in_flight.finish(|interval, load| note(groups, &interval, load));
+        let cells = Cells { watched: Duration::from_nanos(summary.ended_at_ns.saturating_sub(*started_at_ns)), all: *all };
+        let mut rows: Vec<_> = groups.iter().collect();
+        rows.sort_by_key(|(_, stats)| std::cmp::Reverse(stats.requests));
+        for (key, stats) in rows {
+            cells.of(grouping, Some(key), stats, |cells| renderer.row(cells))?;
+        }
+        if let Some(stats) = groups.other() {
+            cells.of(grouping, None, stats, |cells| renderer.row(cells))?;
+        }
+        printing::finish(renderer.as_mut(), summary)
+    }
+}
