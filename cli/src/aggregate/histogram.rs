@@ -18,6 +18,8 @@ pub struct Histogram {
 const FINEST_NS: u64 = 128;
 /// What a histogram has room for when it is new; it grows with what is recorded.
 const FIRST_ROOM_NS: u64 = 1_000_000;
+/// What is longer counts as two years.
+const LONGEST_NS: u64 = 1 << 56;
 /// Significant decimal digits: neighbouring values differ by less than 1/128.
 const DIGITS: u8 = 2;
 
@@ -32,8 +34,7 @@ impl Default for Histogram {
 impl Histogram {
     /// Counts a duration in nanoseconds.
     pub fn record(&mut self, ns: u64) {
-        // Beyond what fits is a duration of centuries.
-        self.counts.saturating_record(ns);
+        self.counts.record(ns.min(LONGEST_NS)).expect("it grows up to the longest");
         self.sum_ns += u128::from(ns);
         self.min_ns = self.min_ns.min(ns);
         self.max_ns = self.max_ns.max(ns);

@@ -127,10 +127,14 @@ fn is_identifier(text: &[u8]) -> bool {
     const LONGEST_NAME: usize = 16;
     const SHORTEST_REST: usize = 8;
     const SHORTEST: usize = 20;
+    /// Where upper and lower case tell as much as digits do.
+    const SHORTEST_MIXED: usize = 16;
     let is_mixed = |text: &[u8]| {
         let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
         let changes = text.windows(2).filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit()).count();
-        text.iter().all(u8::is_ascii_alphanumeric) && digits >= 2 && digits < text.len() && changes >= 3
+        let is_mixed_case = text.iter().any(u8::is_ascii_uppercase) && text.iter().any(u8::is_ascii_lowercase);
+        let is_random = changes >= 2 || is_mixed_case && text.len() >= SHORTEST_MIXED;
+        text.iter().all(u8::is_ascii_alphanumeric) && (1..text.len()).contains(&digits) && is_random
     };
     if text.len() >= SHORTEST && is_mixed(text) {
         return true;

@@ -224,7 +224,7 @@ pub struct Gates {
     #[arg(long, help_heading = GATES)]
     pub fail_on_loss: bool,
 
-    /// Exit 3 if this holds of any row ('p99 > 500ms', 'error_rate > 1%')
+    /// Exit 3 if any row is like this ('p99 > 500ms')
     ///
     /// Repeatable. A column with numbers, one of < <= > >= == !=, and a limit, with its unit if it has one: us, ms, s, m, h, %, B, KiB,
     /// MiB, GiB. response_time_p99_ms is p99 for short, and likewise the others; other units may be left out too. It is held

@@ -177,7 +177,7 @@ fn bad_usage_exits_2_and_names_option_value_and_remedy() {
         (&["demo", "--port", "0"], "invalid value '0' for '--port <PORT>'"),
         (&["capture", "--columns", "time,,path"], "a value is required for '--columns <LIST>'"),
         (&["capture", "--sort="], "a value is required for '--sort <COL>'"),
-        (&["stats"], "unrecognized subcommand 'stats'"),
+        (&["audit"], "unrecognized subcommand 'audit'"),
         (&["capture", "eth0"], "unexpected argument 'eth0'"),
     ] {
         refused(typed, expected);
