@@ -4,6 +4,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 
 use serde_json::Value;
 use support::can_run;
@@ -39,29 +40,25 @@ fn logged<'a>(log: impl IntoIterator<Item = (&'a str, &'a str, u64)>) -> Vec<Str
     groups.iter().map(|(group, (requests, errors))| format!("{group} {requests} {errors}")).collect()
 }
 
-/// Four curls at once ask for every status, over HTTP/1.1 or HTTP/2.
+/// Four clients at once ask for every status, over HTTP/1.1 or HTTP/2.
 fn ask(netns: &Netns, http2: bool) {
-    let folder = tempfile::tempdir().expect("a folder for curl");
-    // nginx ends a connection of HTTP/2 with a 400 or 500, which curl calls a failure of the next request.
-    let statuses: Vec<_> = STATUSES.into_iter().filter(|status| ![400, 500].contains(status)).collect();
-    let version = if http2 { "--http2-prior-knowledge" } else { "--http1.1" };
-    let mut curls: Vec<_> = (0..4)
-        .map(|curl| {
-            let path = |index: usize| format!("s{}/{}", statuses[index % statuses.len()], 1000 * curl + index);
-            let url = |index| format!("url = \"http://127.0.0.1:8080/{}\"\noutput = \"/dev/null\"\n", path(index));
-            let config = folder.path().join(format!("{curl}.curl"));
-            std::fs::write(&config, (0..150).map(url).collect::<String>()).expect("the configuration is written");
-            Running::start(netns.command("curl").args(["--disable", "--silent", version, "--config"]).arg(config))
+    let mut clients: Vec<_> = (0..4)
+        .map(|client| {
+            let path = |index: usize| format!("s{}/{}", STATUSES[index % STATUSES.len()], 1000 * client + index);
+            let mut command = netns.command(if http2 { "nghttp" } else { "curl" });
+            command.args(if http2 { &["--null-out"][..] } else { &["--disable", "--silent"] });
+            command.args((0..150).map(|index| format!("http://127.0.0.1:8080/{}", path(index))));
+            Running::start(command.stdout(Stdio::null()))
         })
         .collect();
-    for curl in &mut curls {
-        assert!(curl.wait().success());
+    for client in &mut clients {
+        assert!(client.wait().success());
     }
 }
 
 #[track_caller]
 fn assert_counts_of_nginx(http2: bool) {
-    if !can_run(&["nginx", "curl", "tcpdump"]) {
+    if !can_run(&["nginx", "curl", "nghttp", "tcpdump"]) {
         return;
     }
     let netns = Netns::new();
@@ -81,7 +78,7 @@ fn assert_counts_of_nginx(http2: bool) {
     });
     let rows = stats.rows();
     assert_same_lines(&lines(&rows), &logged(entries));
-    let agent = headers.rows().into_iter().find(|row| row["name"] == "user-agent").expect("curl names itself");
+    let agent = headers.rows().into_iter().find(|row| row["name"] == "user-agent").expect("clients name themselves");
     assert_eq!((&agent["messages"], &agent["distinct"]), (&600.into(), &1.into()));
 
     // The same packets, seen by somebody else.
