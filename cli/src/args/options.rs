@@ -178,8 +178,8 @@ pub struct Output {
 
     /// Print these columns, in this order
     ///
-    /// A list separated by commas, of the columns that the manual page lists under OUTPUT. Columns of
-    /// --header follow.
+    /// A list separated by commas, of the columns that the manual page lists under OUTPUT. Units may be left out, and of
+    /// response times their name: p99 is response_time_p99_ms. Columns of --header follow.
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = OUTPUT,
           value_parser = NonEmptyStringValueParser::new())]
     pub columns: Vec<String>,
@@ -226,10 +226,9 @@ pub struct Gates {
 
     /// Exit 3 if any row is like this ('p99 > 500ms')
     ///
-    /// Repeatable. A column with numbers, one of < <= > >= == !=, and a limit, with its unit if it has one: us, ms, s, m, h, %, B, KiB,
-    /// MiB, GiB. response_time_p99_ms is p99 for short, and likewise the others; other units may be left out too. It is held
-    /// against every row, printed or not, and stderr names those of which it holds. What is absent compares with nothing; where there are
-    /// no rows at all, 0 is compared.
+    /// Repeatable. A column with numbers, named as for --columns, one of < <= > >= == !=, and a limit, with its unit if it has one: us,
+    /// ms, s, m, h, %, B, KiB, MiB, GiB. It is held against every row, printed or not, and stderr names those of which it holds. What is
+    /// absent compares with nothing; where there are no rows at all, 0 is compared.
     #[arg(long, value_name = "EXPR", help_heading = GATES)]
     pub fail_if: Vec<Gate>,
 }

@@ -44,15 +44,11 @@ impl Conditions {
 
 impl Condition {
     fn new(gate: &args::Gate, schema: &Schema) -> Result<Self, String> {
-        let name = gate.column.as_str();
-        let full =
-            [name.to_owned(), format!("response_time_{name}_ms"), format!("{name}_ms"), format!("{name}_bytes"), format!("{name}_per_s")];
-        let place = full.iter().find_map(|name| schema.columns.iter().position(|column| column.name == *name));
         let numeric = || {
             let names: Vec<_> = schema.columns.iter().filter(|column| column.is_numeric()).map(|column| &*column.name).collect();
             names.join(", ")
         };
-        let column = place.ok_or_else(|| format!("no column `{name}`; numbers are in {}", numeric()))?;
+        let column = schema.column(&gate.column).map_err(|_| format!("no column `{}`; numbers are in {}", gate.column, numeric()))?;
         if !schema.columns[column].is_numeric() {
             return Err(format!("column `{}` has no numbers; {} do", schema.columns[column].name, numeric()));
         }

@@ -52,8 +52,9 @@ pub(super) fn fitting(schema: &Schema, selected: &[usize], first: &[&str], wante
     const AT_LEAST: usize = 5;
     const GAP: u16 = 2;
     let taken = |place: usize| {
-        let Column { name, width, .. } = &schema.columns[place];
-        (*width).max(u16::try_from(name.len()).unwrap_or(u16::MAX)).saturating_add(GAP)
+        let Column { name, width, heading, .. } = &schema.columns[place];
+        let shown = heading.unwrap_or(name);
+        (*width).max(u16::try_from(shown.len()).unwrap_or(u16::MAX)).saturating_add(GAP)
     };
     let named = first.iter().filter_map(|name| schema.column(name).ok());
     let others = selected.iter().copied().filter(|place| !wanted(*place));

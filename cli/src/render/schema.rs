@@ -122,15 +122,17 @@ impl Unit {
 }
 
 impl Schema {
-    /// The place of one column, as `--sort COL` names it.
+    /// The place of one column, as `--sort COL` names it: units may be left out, and `p99` is `response_time_p99_ms`.
     pub fn column(&self, name: &str) -> Result<usize, ColumnError> {
         let name = name.trim();
         if name.is_empty() {
             return Err(ColumnError::Empty { known: self.known() });
         }
-        self.columns
-            .iter()
-            .position(|column| column.name == name)
+        let called = |full: &str| self.columns.iter().position(|column| column.name == full);
+        let suffixes = Unit::SUFFIXES.iter().map(|(suffix, _)| format!("{name}{suffix}"));
+        let mut longer = suffixes.chain([format!("response_time_{name}_ms")]);
+        called(name)
+            .or_else(|| longer.find_map(|full| called(&full)))
             .ok_or_else(|| ColumnError::Unknown { name: name.to_owned(), known: self.known() })
     }
 
@@ -171,6 +173,16 @@ mod tests {
     #[test]
     fn selects_columns_in_the_order_they_are_typed() {
         assert_eq!(schema().select("status, time"), Ok(vec![2, 0]));
+    }
+
+    #[test]
+    fn units_may_be_left_out() {
+        let names = ["response_time_p99_ms", "duration_p99_ms", "request_bytes", "rate_per_s", "rate"];
+        let schema = Schema { name: "ehl.test/1", columns: names.map(|name| Column::right(name, 8)).to_vec() };
+        for (short, place) in [("p99", 0), ("response_time_p99", 0), ("duration_p99", 1), ("request", 2), ("rate", 4), ("rate_per_s", 3)] {
+            assert_eq!(schema.column(short), Ok(place), "{short}");
+        }
+        assert_eq!(schema.select("p99,response_time_p99"), Err(ColumnError::Repeated("response_time_p99".to_owned())));
     }
 
     #[test]
