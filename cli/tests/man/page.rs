@@ -130,7 +130,7 @@ macro_rules! prose {
 fn hand_written(page: &str) -> String {
     let exchanges = prose!("output-exchanges" "formats" "examples-capture");
     let own = match page {
-        "ehl" => prose!("output-ehl" "formats" "examples-ehl"),
+        "ehl" => prose!("output-ehl" "formats" "examples-ehl" "runbook"),
         "ehl-capture" => exchanges,
         "ehl-sock-http" => exchanges.replace("ehl capture", "ehl sock\\-http"),
         "ehl-ssl-uprobe" => prose!("output-exchanges" "formats" "examples-ssl-uprobe"),
