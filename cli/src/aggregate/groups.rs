@@ -250,6 +250,12 @@ impl<T: Default> Groups<T> {
         self.totals.get_mut(place.0 as usize).unwrap_or_else(|| self.other.get_or_insert_default())
     }
 
+    /// The key of the group with this number, and what is kept of it; without a key, of what did not fit.
+    pub fn get(&self, number: u32) -> (Option<&Key>, Option<&T>) {
+        let place = number as usize;
+        (self.keys.get(place), self.totals.get(place).or(self.other.as_ref()))
+    }
+
     /// All groups but the one for what did not fit.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &T)> {
         self.keys.iter().zip(&self.totals)

@@ -16,7 +16,7 @@ pub(super) fn open(
     schema: &Schema,
     options: Options,
 ) -> anyhow::Result<(Output, Box<dyn Renderer>)> {
-    let sort = args.sort.as_deref().map(|name| schema.column(name)).transpose().map_err(usage)?;
+    let sort = args.sort.as_deref().map(|name| schema.column(name)).transpose().map_err(usage)?.or(options.sort);
     let color = plan::is_coloured(args.color, args.file.is_some());
     let conditions = gates::Conditions::new(&gates.fail_if, schema)?;
     let options = Options { heading: !args.no_heading, color, sort, ..options };
