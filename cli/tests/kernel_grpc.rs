@@ -210,7 +210,7 @@ fn what_is_recorded_is_the_same_rows_read_and_live() {
 }
 
 #[test]
-fn top_headers_counts_the_status_of_each_call_and_no_pseudo_header() {
+fn top_headers_counts_the_status_of_each_call_and_what_pseudo_headers_say() {
     if !can_run(&[&python()]) {
         return;
     }
@@ -225,12 +225,20 @@ fn top_headers_counts_the_status_of_each_call_and_no_pseudo_header() {
     assert_eq!(
         elements,
         [
+            "request :auth 7",
+            "request :content_type 7",
+            "request :http_version 7",
+            "request :method 7",
+            "request :path 7",
             "request authorization 7",
             "request content-type 7",
             "request grpc-accept-encoding 7",
             "request te 7",
             "request user-agent 7",
             "request x-call 7",
+            "response :content_type 7",
+            "response :http_version 7",
+            "response :status 7",
             "response content-type 7",
             "response grpc-accept-encoding 5",
             "response grpc-message 7",

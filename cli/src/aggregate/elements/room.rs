@@ -15,11 +15,11 @@ pub(super) struct Limits {
     pub(super) sketches: usize,
 }
 
-/// Some 80 MiB, if somebody tries to use it all.
+/// Some 70 MiB, if somebody tries to use it all.
 ///
 /// Tables grow by doubling, and are full at 7/8 of a power of two. With 28,672 values of one element, a purge takes away at least
 /// 14,336 counts for each one that it adds to the error of counts: that stays below 0.7 % of what 1 % of the messages have.
-pub(super) const LIMITS: Limits = Limits { elements: 28_672, values_each: 28_672, values: 12 * 28_672, text: 8 << 20, sketches: 12 << 20 };
+pub(super) const LIMITS: Limits = Limits { elements: 28_672, values_each: 28_672, values: 10 * 28_672, text: 8 << 20, sketches: 8 << 20 };
 
 /// The longest text of a value in bytes; what is longer is cut.
 const LONGEST_TEXT: usize = 1024;
