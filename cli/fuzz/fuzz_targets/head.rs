@@ -47,7 +47,7 @@ fuzz_target!(|head: &[u8]| {
 
 fn tracker() -> Tracker {
     let columns = ["authorization", "cookie", "x-api-key"].map(|name| (None, name.to_owned())).into();
-    Tracker::new(Wanted { columns, all: true }, Redactor::new(Mode::Mask, [1, 2]))
+    Tracker::new(Wanted { columns, all: true, llm: true }, Redactor::new(Mode::Mask, [1, 2]))
 }
 
 /// Depends on all of the input, so that no input contains the secret by design.
@@ -68,8 +68,10 @@ fn plant(head: &[u8], carrier: &str, secret: &str) -> Vec<u8> {
 
 /// Follows the head as the only one of a connection, and passes on all texts that are kept of it.
 fn show(tracker: &mut Tracker, head: &[u8], each_text: &mut dyn FnMut(&[u8])) {
-    let mut each =
-        |exchange: &Exchange| [&exchange.request, &exchange.response].into_iter().flatten().for_each(|head| texts(head, each_text));
+    let mut each = |exchange: &Exchange| {
+        exchange.gateway();
+        [&exchange.request, &exchange.response].into_iter().flatten().for_each(|head| texts(head, each_text));
+    };
     let part = Part {
         time_ns: 0,
         sequence: 0,

@@ -3,7 +3,9 @@
 use super::api_version::{ApiVersion, Source};
 use super::auth::Auth;
 use super::forwarded::Client;
+use super::llm::Statement;
 use super::redact::{Redactor, authority_len};
+use super::request_id;
 use super::sent::{Field, Line, Sent};
 
 /// Which half of an exchange.
@@ -81,7 +83,8 @@ pub struct Head {
     host: Option<Text>,
     user_agent: Option<Text>,
     content_type: Option<Text>,
-    request_id: Option<Text>,
+    /// And the rank of its field.
+    request_id: Option<(Text, usize)>,
     api_version: Option<(Text, Source)>,
     /// Its credentials, of a request, by what was seen of it.
     auth: Auth,
@@ -93,6 +96,7 @@ pub struct Head {
     pub(super) client: Client,
     columns: Vec<Option<Text>>,
     elements: Vec<Stored>,
+    llm: Option<Box<Statement>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -121,10 +125,6 @@ pub struct Element<'a> {
     /// Tells different values from each other, whatever is shown; comparable within one run.
     pub fingerprint: u64,
 }
-
-/// Field names that carry an id of the request, as servers and gateways use them.
-const REQUEST_IDS: [&str; 7] =
-    ["x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-amz-request-id", "x-ms-request-id", "apim-request-id"];
 
 impl Head {
     /// Keeps what is wanted of a head.
@@ -155,6 +155,7 @@ impl Head {
         }
         head.columns = wanted.columns.iter().map(|(half, name)| head.column_of(fields, direction, *half, name, redactor)).collect();
         head.keep_elements(fields, wanted, redactor);
+        head.llm = wanted.llm.then(|| Box::new(Statement::new(sent)));
         head
     }
 
@@ -211,10 +212,14 @@ impl Head {
             10 if request && self.user_agent.is_none() && is("user-agent") => self.user_agent = Some(self.value(field, redactor)),
             12 if self.content_type.is_none() && is("content-type") => self.content_type = Some(self.value(field, redactor)),
             11 if !request => self.observe_grpc_status(field),
-            10..=16 if self.request_id.is_none() && REQUEST_IDS.iter().any(|name| is(name)) => {
-                self.request_id = Some(self.value(field, redactor));
-            }
+            6 | 10..=22 => self.observe_request_id(field, direction, redactor),
             _ => {}
+        }
+    }
+
+    fn observe_request_id(&mut self, field: &Field<'_>, direction: Direction, redactor: &Redactor) {
+        if let Some(rank) = request_id::rank(field, direction, self.request_id.map(|(_, rank)| rank)) {
+            self.request_id = Some((self.value(field, redactor), rank));
         }
     }
 
@@ -278,7 +283,8 @@ impl Head {
 
     /// Bytes that it keeps.
     pub(super) fn size(&self) -> usize {
-        self.text.capacity() + self.columns.capacity() * size_of::<Option<Text>>() + self.elements.capacity() * size_of::<Stored>()
+        let llm = if self.llm.is_some() { size_of::<Statement>() } else { 0 };
+        self.text.capacity() + self.columns.capacity() * size_of::<Option<Text>>() + self.elements.capacity() * size_of::<Stored>() + llm
     }
 
     /// Method of a request.
@@ -326,9 +332,9 @@ impl Head {
         self.content_type().map(|value| value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii())
     }
 
-    /// The first field that carries an id of the request.
+    /// The best field that carries an id of the request.
     pub fn request_id(&self) -> Option<&[u8]> {
-        self.text(self.request_id)
+        self.text(self.request_id.map(|(text, _)| text))
     }
 
     /// Version of the API, and where it stood.
@@ -340,6 +346,11 @@ impl Head {
     /// The wanted column at `index`, if the head has it.
     pub fn column(&self, index: usize) -> Option<&[u8]> {
         self.text(*self.columns.get(index)?)
+    }
+
+    /// What it says of gateways of large language models, if that is wanted.
+    pub(super) fn llm(&self) -> Option<&Statement> {
+        self.llm.as_deref()
     }
 
     /// All elements, if all are wanted.

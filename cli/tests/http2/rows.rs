@@ -93,7 +93,7 @@ pub(crate) fn sender() -> IpAddr {
 
 pub(crate) fn tracker() -> Tracker {
     let columns = vec![(Some(Direction::Response), "x-answer".to_owned())];
-    Tracker::new(Wanted { columns, all: false }, Redactor::new(Mode::Off, [0, 0]))
+    Tracker::new(Wanted { columns, ..Wanted::default() }, Redactor::new(Mode::Off, [0, 0]))
 }
 
 /// What was told of a conversation.
