@@ -29,6 +29,8 @@ pub enum By {
     Auth,
     /// The first of the wanted columns of heads.
     Header,
+    /// Who offers the API, by the fields of heads, of which [`crate::http::head::Wanted::llm`] is needed.
+    Provider,
     /// Process in which it was seen.
     Pid,
     /// All of them.
@@ -99,6 +101,10 @@ impl By {
             Self::ContentType => push_lower(key, response.and_then(Head::media_type)),
             Self::Auth => push_text(key, request.and_then(Head::auth).map(|auth| auth.as_str().as_bytes())),
             Self::Header => push_text(key, [request, response].into_iter().flatten().find_map(|head| head.column(0))),
+            Self::Provider => {
+                let provider = exchange.gateway().and_then(|gateway| gateway.provider);
+                push_text(key, provider.map(|provider| provider.as_str().as_bytes()));
+            }
             Self::Pid => {
                 let process = if let Origin::Process(process) = origin { Some(u64::from(process.id)) } else { None };
                 push_number(key, process);

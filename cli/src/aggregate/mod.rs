@@ -5,5 +5,6 @@ pub mod flows;
 pub mod groups;
 pub mod histogram;
 pub mod in_flight;
+pub mod llm;
 pub mod path_template;
 pub mod stats;

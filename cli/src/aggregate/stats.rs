@@ -2,7 +2,9 @@
 //! be added.
 
 use super::histogram::Histogram;
+use super::llm::Llm;
 use crate::http::exchange::{Exchange, Flags};
+use crate::http::head::Head;
 
 /// What is known of a group's exchanges.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +33,8 @@ pub struct Stats {
     pub in_flight_max: u32,
     /// Beginning of the first and of the last one, in nanoseconds since 1970.
     pub seen_ns: Option<(u64, u64)>,
+    /// What gateways of large language models said, if that is wanted.
+    pub llm: Option<Box<Llm>>,
 }
 
 impl Stats {
@@ -48,7 +52,7 @@ impl Stats {
         // Where bytes are missing, the answer may have been among them.
         let is_unanswered = request.is_some() && response.is_none() && exchange.response_first_ns.is_none();
         self.no_answer += u64::from(is_unanswered && !is_open && !flags.has(Flags::GAP));
-        self.errors_grpc += u64::from(response.as_ref().and_then(|head| head.grpc_status()).is_some_and(|status| status != 0));
+        self.errors_grpc += u64::from(response.as_ref().and_then(Head::grpc_status).is_some_and(|status| status != 0));
         if let Some(ns) = exchange.response_time_ns() {
             self.response_time.record(ns);
         }
@@ -57,6 +61,9 @@ impl Stats {
         }
         self.request_bytes += request_bytes.unwrap_or(0);
         self.response_bytes += response_bytes.unwrap_or(0);
+        if let Some(gateway) = exchange.gateway() {
+            self.llm.get_or_insert_default().add(exchange, &gateway);
+        }
         let time_ns = exchange.time_ns();
         let (first_ns, last_ns) = self.seen_ns.unwrap_or((time_ns, time_ns));
         self.seen_ns = Some((first_ns.min(time_ns), last_ns.max(time_ns)));

@@ -23,14 +23,16 @@ pub struct Stats {
 
     /// What the exchanges of a row have in common
     ///
-    /// endpoint (method, host and path), host, status, client, api-version, content-type, auth, pid, header:NAME, or total for one row of
+    /// endpoint (method, host and path), host, status, client, api-version, content-type, auth, pid, provider (of a language model's API),
+    /// header:NAME, or total for one row of
     /// all. In paths, what differs from request to request is folded: /users/4711 counts as /users/{id}.
     #[arg(long, value_name = "KEY", default_value = "endpoint", help_heading = OUTPUT)]
     pub by: GroupBy,
 
     /// Keep at most N groups
     ///
-    /// What does not fit is in one row more, whose first column says other. A group takes some 10 KB of memory.
+    /// What does not fit is in one row more, whose first column says other. A group takes some 10 KB of memory,
+    /// with --llm three times that.
     #[arg(long, value_name = "N", default_value = "1000", help_heading = OUTPUT, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub max_groups: u32,
 
@@ -71,7 +73,7 @@ pub struct Latency {
 
     /// What the exchanges of one histogram have in common
     ///
-    /// total for one of all, or as in ehl stats: endpoint, host, status, client, api-version, content-type, auth, pid, header:NAME.
+    /// total for one of all, or as in ehl stats: endpoint, host, status, client, api-version, content-type, auth, pid, provider, header:NAME.
     #[arg(long, value_name = "KEY", default_value = "total", help_heading = OUTPUT)]
     pub by: GroupBy,
 
@@ -152,6 +154,8 @@ pub enum GroupBy {
     ContentType,
     /// Kind of credentials.
     Auth,
+    /// Who offers the API of a language model.
+    Provider,
     /// Process.
     Pid,
     /// Everything.
@@ -172,12 +176,13 @@ impl FromStr for GroupBy {
             "api-version" => Self::ApiVersion,
             "content-type" => Self::ContentType,
             "auth" => Self::Auth,
+            "provider" => Self::Provider,
             "pid" => Self::Pid,
             "total" => Self::Total,
             _ => match typed.strip_prefix("header:") {
                 Some(name) => Self::Header(name.parse()?),
                 None => {
-                    let hint = "write endpoint, host, status, client, api-version, content-type, auth, pid, total or header:NAME";
+                    let hint = "write endpoint, host, status, client, api-version, content-type, auth, pid, provider, total or header:NAME";
                     return Err(Invalid::new("not a key", hint));
                 }
             },

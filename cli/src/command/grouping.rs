@@ -25,6 +25,7 @@ impl Grouping {
             GroupBy::ApiVersion => By::ApiVersion,
             GroupBy::ContentType => By::ContentType,
             GroupBy::Auth => By::Auth,
+            GroupBy::Provider => By::Provider,
             GroupBy::Pid => By::Pid,
             GroupBy::Total => By::Total,
             GroupBy::Header(name) => return Self { by: By::Header, header: Some(name.clone()) },
@@ -35,7 +36,7 @@ impl Grouping {
     /// What is needed of heads.
     pub(super) fn wanted(&self) -> Wanted {
         let header = self.header.iter().map(|header| (header.direction.map(half), header.name.clone()));
-        Wanted { columns: header.collect(), ..Wanted::default() }
+        Wanted { columns: header.collect(), llm: self.by == By::Provider, ..Wanted::default() }
     }
 
     /// The columns of the key, which are those of a row that come first.
@@ -48,6 +49,7 @@ impl Grouping {
             By::ApiVersion => vec![Column::left("api_version", 11)],
             By::ContentType => vec![Column::left("content_type", 24)],
             By::Auth => vec![Column::left("auth", 8)],
+            By::Provider => vec![Column::left("provider", 10)],
             By::Pid => vec![Column::left("pid", 7)],
             By::Header => self.header.iter().map(|header| Column::left(format!("header:{header}"), 24)).collect(),
             By::Total => Vec::new(),

@@ -12,12 +12,13 @@ use crate::render::{Cell, Column, ColumnError, Schema};
 use crate::stream::{Endpoint, Origin, Process};
 
 use super::containers::Containers;
+use super::llm;
 
 /// Name, width and alignment of a fixed column, and whether it is shown by default.
-struct Fixed(&'static str, u16, Side, bool);
+pub(super) struct Fixed(pub(super) &'static str, pub(super) u16, pub(super) Side, pub(super) bool);
 
 #[derive(Clone, Copy)]
-enum Side {
+pub(super) enum Side {
     Left,
     Right,
 }
@@ -75,6 +76,12 @@ const FIRST: [&str; 13] = [
 
 /// Columns of this width for each `--header`.
 const HEADER_WIDTH: u16 = 24;
+/// The first of them.
+const HEADERS: usize = FIXED.len() + llm::COLUMNS.len();
+
+fn fixed() -> impl Iterator<Item = &'static Fixed> {
+    FIXED.iter().chain(&llm::COLUMNS)
+}
 
 /// The columns of one run.
 pub(in crate::command) struct Columns {
@@ -97,7 +104,7 @@ impl Columns {
 
     /// All columns, the fixed ones first.
     pub(in crate::command) fn schema(&self) -> Schema {
-        let fixed = FIXED.iter().map(|Fixed(name, width, side, _)| match side {
+        let fixed = fixed().map(|Fixed(name, width, side, _)| match side {
             Side::Left => Column::left(*name, *width),
             Side::Right => Column::right(*name, *width),
         });
@@ -112,14 +119,14 @@ impl Columns {
         } else {
             schema.select(&typed.join(","))?
         };
-        let headers = FIXED.len()..FIXED.len() + self.headers.len();
+        let headers = HEADERS..HEADERS + self.headers.len();
         places.extend(headers.filter(|place| !typed.iter().any(|name| *name == schema.columns[*place].name)).collect::<Vec<_>>());
         Ok(places)
     }
 
     /// Of `selected`, the places of those that fit a terminal of `width`, and of the columns of `--header`.
     pub(in crate::command) fn fitting(&self, schema: &Schema, selected: &[usize], width: u16) -> Vec<usize> {
-        printing::fitting(schema, selected, &FIRST, |place| place >= FIXED.len(), width)
+        printing::fitting(schema, selected, &FIRST, |place| place >= HEADERS, width)
     }
 
     /// The cells of an exchange, one for each column of the schema.
@@ -135,7 +142,7 @@ impl Columns {
             Origin::Interface(_) | Origin::Unknown => None,
         };
         let container = process.and_then(|process| self.containers.of(process));
-        let mut cells = Vec::with_capacity(FIXED.len() + self.headers.len());
+        let mut cells = Vec::with_capacity(HEADERS + self.headers.len());
         cells.extend_from_slice(&[
             Cell::Time(exchange.time_ns()),
             text(self.probe.map(str::as_bytes)),
@@ -169,6 +176,7 @@ impl Columns {
             text(grpc.map(|(_, method)| method)),
             text(container.as_ref().map(|container| container.as_str().as_bytes())),
         ]);
+        cells.extend_from_slice(&llm::cells(exchange));
         for column in 0..self.headers.len() {
             let value = request.and_then(|head| head.column(column)).or_else(|| response.and_then(|head| head.column(column)));
             cells.push(text(value));
@@ -185,7 +193,7 @@ impl Columns {
 /// Named as it was typed, or by `header:` when that is the name of another column.
 fn header_column(header: &HeaderName) -> String {
     let name = header.to_string();
-    if FIXED.iter().any(|Fixed(fixed, ..)| *fixed == name) || name == "type" { format!("header:{name}") } else { name }
+    if fixed().any(|Fixed(fixed, ..)| *fixed == name) || name == "type" { format!("header:{name}") } else { name }
 }
 
 fn http_version(head: Option<&Head>) -> Cell<'static> {

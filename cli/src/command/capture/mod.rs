@@ -2,6 +2,7 @@
 
 mod columns;
 mod containers;
+mod llm;
 
 use std::io;
 
@@ -23,7 +24,7 @@ pub(super) fn run(probe: ProbeName, args: &args::ExchangeCapture) -> anyhow::Res
     if let Some(twice) = args.headers.iter().enumerate().find(|(at, header)| args.headers[..*at].contains(header)) {
         return Err(Usage(format!("--header {} was given twice; name each header element once", twice.1)).into());
     }
-    let job = Job::new(probe, &args.http, &args.output, wanted(&args.headers))?;
+    let job = Job::new(probe, &args.http, &args.output, wanted(args))?;
     let columns = Columns::new(&args.headers, job.probe());
     let schema = columns.schema();
     let selected = printed(&columns, &schema, &args.output)?;
@@ -45,8 +46,9 @@ fn printed(columns: &Columns, schema: &Schema, output: &args::Output) -> Result<
     })
 }
 
-fn wanted(headers: &[args::HeaderName]) -> Wanted {
-    Wanted { columns: headers.iter().map(|header| (header.direction.map(half), header.name.clone())).collect(), ..Wanted::default() }
+fn wanted(args: &args::ExchangeCapture) -> Wanted {
+    let columns = args.headers.iter().map(|header| (header.direction.map(half), header.name.clone())).collect();
+    Wanted { columns, llm: llm::is_wanted(&args.output, &args.gates), ..Wanted::default() }
 }
 
 /// Exchanges as rows.

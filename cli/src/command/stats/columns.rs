@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::llm;
 use crate::aggregate::flows::per_s;
 use crate::aggregate::groups::Key;
 use crate::aggregate::stats::Stats;
@@ -83,6 +84,8 @@ pub(super) struct Cells {
     pub(super) watched: Duration,
     /// Exchanges of all groups.
     pub(super) all: u64,
+    /// With the columns about gateways of large language models.
+    pub(super) llm: bool,
 }
 
 impl Cells {
@@ -124,6 +127,8 @@ impl Cells {
             seen_ns.map_or(Cell::Null, |(first_ns, _)| Cell::Time(first_ns)),
             seen_ns.map_or(Cell::Null, |(_, last_ns)| Cell::Time(last_ns)),
         ]);
+        let llm = self.llm.then(|| llm::Texts::of(stats));
+        cells.extend(llm.iter().flat_map(|texts| texts.cells(stats)));
         print(&cells)
     }
 }

@@ -1,6 +1,7 @@
 //! `ehl stats`: statistics of an API, one row per group of exchanges.
 
 mod columns;
+mod llm;
 
 use std::io;
 use std::time::Duration;
@@ -15,19 +16,22 @@ use crate::aggregate::in_flight::{InFlight, Interval, Load};
 use crate::aggregate::stats::Stats;
 use crate::args::{self, Format};
 use crate::http::exchange::{Exchange, Flags};
+use crate::http::head::Wanted;
 use crate::pipeline::Report;
 use crate::progress::Notes;
 use crate::render::{Options, Renderer, Run, Schema, Summary};
 
 /// Counts as asked for.
 pub(super) fn run(args: &args::Stats) -> anyhow::Result<Outcome> {
-    let args::Stats { probe, http, by, max_groups, llm: _, output, top, gates } = args;
+    let args::Stats { probe, http, by, max_groups, llm, output, top, gates } = args;
     let notes = Notes { quiet: output.quiet };
     let grouping = Grouping::new(by);
-    let job = Job::new(*probe, http, output, grouping.wanted())?;
-    let schema = schema(&grouping);
+    let wanted = grouping.wanted();
+    let job = Job::new(*probe, http, output, Wanted { llm: *llm || wanted.llm, ..wanted })?;
+    let mut schema = schema(&grouping);
+    let columns = selected(output, &mut schema, &grouping, *llm)?;
     let options = Options {
-        columns: Some(selected(output, &schema, &grouping)?),
+        columns: Some(columns),
         top: top.map(|rows| rows.0.get()),
         for_the_eye: true,
         fit: true,
@@ -36,19 +40,24 @@ pub(super) fn run(args: &args::Stats) -> anyhow::Result<Outcome> {
     };
     let (place, renderer) = printing::open(output, gates, &schema, options)?;
     let groups = Groups::new(grouping.by, *max_groups as usize);
-    let mut report = Counted { grouping, groups, in_flight: InFlight::default(), renderer, started_at_ns: 0, all: 0 };
+    let mut report = Counted { grouping, groups, in_flight: InFlight::default(), renderer, started_at_ns: 0, all: 0, llm: *llm };
     let ended = job.run(&mut report)?;
     commit(place)?;
     ended.outcome(gates, notes)
 }
 
-/// The columns asked for. JSON has more by default than what people look at.
-fn selected(output: &args::Output, schema: &Schema, grouping: &Grouping) -> Result<Vec<usize>, Usage> {
-    let default = match output.format {
+/// The columns asked for, once those of `--llm` are there. JSON has more by default than what people look at.
+fn selected(output: &args::Output, schema: &mut Schema, grouping: &Grouping, llm: bool) -> Result<Vec<usize>, Usage> {
+    let mut default = match output.format {
         Format::Table | Format::Csv => default(schema),
         Format::Json | Format::Ndjson => for_merging(schema),
     };
-    let first = first(schema, grouping);
+    let mut first = first(schema, grouping);
+    if llm {
+        llm::add_to(schema, &mut default, output.format);
+        let after_requests = grouping.by.parts() + 1;
+        first.splice(after_requests..after_requests, llm::FIRST.map(str::to_owned));
+    }
     printing::columns(output, schema, default, &first.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
@@ -60,6 +69,7 @@ struct Counted {
     renderer: Box<dyn Renderer>,
     started_at_ns: u64,
     all: u64,
+    llm: bool,
 }
 
 impl Report for Counted {
@@ -103,9 +113,10 @@ impl Session for Counted {
     }
 
     fn finish(&mut self, summary: &mut Summary) -> io::Result<()> {
-        let Self { grouping, groups, in_flight, renderer, started_at_ns, all } = self;
+        let Self { grouping, groups, in_flight, renderer, started_at_ns, all, llm } = self;
         in_flight.finish(|interval, load| note(groups, &interval, load));
-        let cells = Cells { watched: Duration::from_nanos(summary.ended_at_ns.saturating_sub(*started_at_ns)), all: *all };
+        let watched = Duration::from_nanos(summary.ended_at_ns.saturating_sub(*started_at_ns));
+        let cells = Cells { watched, all: *all, llm: *llm };
         let mut rows: Vec<_> = groups.iter().collect();
         rows.sort_by_key(|(_, stats)| std::cmp::Reverse(stats.requests));
         for (key, stats) in rows {
