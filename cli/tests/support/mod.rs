@@ -18,6 +18,7 @@ pub(crate) mod grpc;
 pub(crate) mod h2_client;
 pub(crate) mod heads;
 pub(crate) mod lines;
+pub(crate) mod llm;
 pub(crate) mod netns;
 pub(crate) mod nghttpd;
 pub(crate) mod nghttpx;
