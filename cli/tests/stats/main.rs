@@ -21,8 +21,11 @@ fn rows(traffic: &Traffic, args: &[&str]) -> Vec<Value> {
     document["rows"].as_array().expect("rows").clone()
 }
 
+/// What an exchange is grouped by, as JSON.
+type Key<'a> = &'a dyn Fn(&Exchange) -> String;
+
 /// Exchanges by what `key` says of each.
-fn grouped<'a>(traffic: &'a Traffic, key: impl Fn(&Exchange) -> String) -> BTreeMap<String, Vec<&'a Exchange>> {
+fn grouped(traffic: &Traffic, key: impl Fn(&Exchange) -> String) -> BTreeMap<String, Vec<&Exchange>> {
     let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for exchange in &traffic.exchanges {
         groups.entry(key(exchange)).or_default().push(exchange);
@@ -99,7 +102,7 @@ fn every_key_groups_by_what_it_says() {
     let traffic = Traffic::generate(2000);
     let by_status = |exchange: &Exchange| exchange.status.map_or("null".to_owned(), |status| status.to_string());
     let text = |text: &str| format!("{text:?}");
-    let keys: [(&str, &str, &dyn Fn(&Exchange) -> String); 8] = [
+    let keys: [(&str, &str, Key); 8] = [
         ("host", "host", &|exchange| text(exchange.host)),
         ("status", "status", &by_status),
         ("client", "client", &|exchange| text(exchange.client)),
