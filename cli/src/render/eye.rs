@@ -2,12 +2,12 @@
 
 use std::io::Write as _;
 
-use super::{Cell, Unit};
+use super::{Backslash, Cell, Unit, push_visible};
 
 /// Characters that the whole of a drawn share takes.
 const BAR: usize = 10;
 
-/// Writes the number of a cell if there is a short form for it; otherwise says that there is none.
+/// Writes a cell that is a number, or begins with one, if there is a short form for it; otherwise says that there is none.
 pub(super) fn push(out: &mut Vec<u8>, cell: Cell<'_>, unit: Unit) -> bool {
     match (cell, unit) {
         (Cell::Millis(ns), _) => push_time(out, ns),
@@ -17,7 +17,13 @@ pub(super) fn push(out: &mut Vec<u8>, cell: Cell<'_>, unit: Unit) -> bool {
             push_bar(out, share);
         }
         (Cell::Ratio(share), _) => push_share(out, share),
-        (Cell::Decimal(number), _) => push_digits(out, number),
+        // Not the zero that has a sign.
+        (Cell::Decimal(number), _) => push_digits(out, number + 0.0),
+        (Cell::Values([first, ..]), _) => {
+            push_share(out, first.share);
+            out.push(b' ');
+            push_visible(out, first.value, Backslash::Doubled);
+        }
         _ => return false,
     }
     true
@@ -81,6 +87,7 @@ fn push_digits(out: &mut Vec<u8>, number: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::TopValue;
 
     fn text(cell: Cell<'_>, unit: Unit) -> String {
         let mut out = Vec::new();
@@ -133,10 +140,17 @@ mod tests {
     }
 
     #[test]
+    fn of_many_values_the_first_is_told_after_its_share() {
+        let first = TopValue { value: b"gz\x1bip", count: 3, share: 0.52134 };
+        assert_eq!(text(Cell::Values(&[first]), Unit::None), r"52.1 % gz\x1bip");
+    }
+
+    #[test]
     fn counts_stay_as_they_are() {
         assert!(!push(&mut Vec::new(), Cell::Number(1_234_567), Unit::None));
         assert!(!push(&mut Vec::new(), Cell::Text(b"x"), Unit::None));
         assert_eq!(text(Cell::Decimal(1234.56), Unit::PerSecond), "1235");
         assert_eq!(text(Cell::Decimal(0.456), Unit::PerSecond), "0.46");
+        assert_eq!(text(Cell::Decimal(-0.0), Unit::None), "0");
     }
 }

@@ -219,7 +219,7 @@ fn conditions_that_cannot_be_held_are_refused() {
     ehl_here(&["capture", "--read", failing.path(), "--fail-if", "status >= 500"]).exited(3);
     ehl_here(&["capture", "--read", failing.path(), "--fail-if", "status >= 600"]).exited(0);
     ehl_here(&["flows", "--read", failing.path(), "--fail-if", "packets >= 1"]).exited(3);
-    for args in [&["capture", "--fail-if", "status >= 500"][..], &["top-headers", "--fail-if", "presence < 99%"]] {
+    for args in [&["capture", "--fail-if", "status >= 500"][..], &["top-headers", "--fail-if", "presence > 99%"]] {
         ehl_here(&[args, &["--read", nothing.path()]].concat()).exited(0);
     }
 }
