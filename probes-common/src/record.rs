@@ -169,10 +169,14 @@ impl RecordHeader {
     /// Sets sender and receiver, without going byte by byte.
     #[inline(always)]
     pub fn set_addresses(&mut self, source: Address, destination: Address) {
-        // SAFETY: both fields have 16 bytes, and are aligned to 8 (asserted above).
-        unsafe {
-            (&raw mut self.source).cast::<Address>().write(source);
-            (&raw mut self.destination).cast::<Address>().write(destination);
+        for (field, address) in [(&raw mut self.source, source), (&raw mut self.destination, destination)] {
+            let [first, second] = address.words();
+            // SAFETY: the fields have 16 bytes, and are aligned to 8 (asserted above). Volatile, because what copies several words at
+            // once is a call that goes byte by byte.
+            unsafe {
+                field.cast::<u64>().write_volatile(first);
+                field.cast::<u64>().add(1).write_volatile(second);
+            }
         }
     }
 

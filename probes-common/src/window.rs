@@ -69,59 +69,34 @@ impl Window {
     /// Where `byte` is at or after `from`, looking at [`REACH`] bytes at most, and none at or after `end`.
     #[inline(always)]
     pub fn find(&self, byte: u8, from: u32, end: u32) -> u32 {
-        // SAFETY: the window is a reference.
-        unsafe { ehl_find(self, byte as u32, from, end) }
-    }
-}
-
-/// [`Window::find`]. A global function (see the crate's documentation).
-///
-/// # Safety
-/// `window` is null or valid.
-#[inline(never)]
-#[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
-unsafe extern "C" fn ehl_find(window: *const Window, byte: u32, from: u32, end: u32) -> u32 {
-    // SAFETY: by the caller's promise.
-    let Some(window) = (unsafe { window.as_ref() }) else {
-        return NOT_FOUND;
-    };
-    let pattern = ONES * (byte & 0xff) as u64;
-    let mut at = from;
-    for _ in 0..REACH / 8 {
-        if at >= end {
-            break;
+        let pattern = ONES * byte as u64;
+        let mut at = from;
+        for _ in 0..REACH / 8 {
+            if at >= end {
+                break;
+            }
+            let zero_where_found = self.word(at) ^ pattern;
+            // The lowest bit that is set is exact: borrows only go upwards.
+            let found = zero_where_found.wrapping_sub(ONES) & !zero_where_found & TOPS;
+            if found != 0 {
+                let found = at + lowest(found);
+                return if found < end { found } else { NOT_FOUND };
+            }
+            at += 8;
         }
-        let zero_where_found = window.word(at) ^ pattern;
-        // The lowest bit that is set is exact: borrows only go upwards.
-        let found = zero_where_found.wrapping_sub(ONES) & !zero_where_found & TOPS;
-        if found != 0 {
-            let found = at + lowest(found);
-            return if found < end { found } else { NOT_FOUND };
-        }
-        at += 8;
+        NOT_FOUND
     }
-    NOT_FOUND
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const TOPS: u64 = 0x8080_8080_8080_8080;
 
-/// Index of the lowest byte with its top bit set. BPF has no instruction for it.
+/// Index of the lowest byte with its top bit set. BPF has no instruction for it, and what a branch would guess wrong costs more.
 #[inline(always)]
-fn lowest(mut tops: u64) -> u32 {
-    let mut at = 0;
-    if tops as u32 == 0 {
-        at += 4;
-        tops >>= 32;
-    }
-    if tops as u16 == 0 {
-        at += 2;
-        tops >>= 16;
-    }
-    if tops as u8 == 0 {
-        at += 1;
-    }
-    bounded(at)
+fn lowest(tops: u64) -> u32 {
+    let below = (tops & tops.wrapping_neg()).wrapping_sub(1);
+    // The lowest bits of that byte and of all below it, added up in the top byte.
+    ((below & ONES).wrapping_mul(ONES) >> 56) as u32 - 1
 }
 
 /// Hides a number's origin from the compiler, which would otherwise prove a bound check away that the verifier needs.

@@ -71,6 +71,6 @@ unsafe extern "C" fn ehl_submit(draft: *mut Draft, captured: u32) -> u32 {
             BPF_RB_NO_WAKEUP as u64,
         )
     };
-    count(if result == 0 { Counter::Submitted } else { Counter::Lost });
+    count_here(if result == 0 { Counter::Submitted } else { Counter::Lost });
     0
 }

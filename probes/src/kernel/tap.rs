@@ -29,8 +29,11 @@ static BPF_LOOP: u8 = 1;
 const STEPS: u32 = 1024;
 /// Enough for the largest segment (64 KiB) of windows.
 const FEW_STEPS: u32 = 128;
-const FEW_LINES: u32 = 128;
+const FEW_SCANS: u32 = 128 / LINES;
 const FEW_CHUNK_BYTES: u32 = 32;
+
+/// Lines of a head in one go: more than most have, and each go is a call.
+const LINES: u32 = 16;
 
 /// What one CPU works with: too large for the stack.
 #[repr(C)]
@@ -217,7 +220,7 @@ unsafe extern "C" fn scan_callback(_index: u64, job: *mut ScanJob) -> i64 {
     answer(scan_step(unsafe { &mut *job }))
 }
 
-/// One step of a head scan; 1 when it was the last.
+/// Some lines of a head; 1 when the last of the window was among them.
 #[inline(always)]
 fn scan_step(job: &mut ScanJob) -> u32 {
     // SAFETY: the scan stands in the connection's state, cursor and window in the scratch memory; as in `Job::run`.
@@ -235,8 +238,13 @@ unsafe extern "C" fn ehl_scan(scan: *mut Scan, scratch: *mut Scratch) -> u32 {
     let (Some(scan), Some(Scratch { cursor, draft, .. })) = (unsafe { (scan.as_mut(), scratch.as_mut()) }) else {
         return 1;
     };
-    head::step(scan, cursor, &draft.window);
-    (cursor.progress != head::progress::GOING) as u32
+    for _ in 0..LINES {
+        head::step(scan, cursor, &draft.window);
+        if cursor.progress != head::progress::GOING {
+            return 1;
+        }
+    }
+    0
 }
 
 unsafe extern "C" fn chunk_callback(_index: u64, scratch: *mut *mut Scratch) -> i64 {
@@ -302,12 +310,16 @@ impl Tap for Job {
         // SAFETY: as in `Job::run`.
         unsafe { (*self.scratch).cursor.restart(end) };
         let mut job = ScanJob { scan, scratch: self.scratch };
-        if setting(&BPF_LOOP) != 0 {
-            // SAFETY: the callback has the signature that the helper wants, and the job outlives the call.
-            unsafe { bpf_loop(MAX_STEPS, scan_callback as *mut c_void, (&raw mut job).cast(), 0) };
+        // Most heads take one, which needs no loop.
+        if scan_step(&mut job) != 0 {
             return;
         }
-        for _ in 0..FEW_LINES {
+        if setting(&BPF_LOOP) != 0 {
+            // SAFETY: the callback has the signature that the helper wants, and the job outlives the call.
+            unsafe { bpf_loop(MAX_STEPS / LINES + 1, scan_callback as *mut c_void, (&raw mut job).cast(), 0) };
+            return;
+        }
+        for _ in 0..FEW_SCANS {
             if scan_step(&mut job) != 0 {
                 break;
             }

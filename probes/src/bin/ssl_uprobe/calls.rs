@@ -2,7 +2,7 @@
 
 use core::hint::black_box;
 use core::mem::MaybeUninit;
-use core::ptr::read_volatile;
+use core::ptr::{read_volatile, write_volatile};
 
 use aya_ebpf::{
     EbpfContext as _,
@@ -25,7 +25,7 @@ use crate::connections;
 use crate::processes;
 use crate::sockets;
 use crate::switch;
-use crate::threads::{self, Frame};
+use crate::threads::{self, Frame, Thread};
 
 const READS: u32 = Call::Read as u32;
 const CLEARS: u32 = Call::Clear as u32;
@@ -59,14 +59,16 @@ pub(crate) fn enter(ctx: &ProbeContext) -> Option<()> {
     let (regs, cookie) = unsafe { (&*ctx.regs, bpf_get_attach_cookie(ctx.as_ptr())) };
     let id = threads::current();
     let process = (id >> 32) as u32;
-    if !processes::is_watched(process) {
+    let known = threads::find(id);
+    if !processes::is_watched(process, known.is_some()) {
         return None;
     }
+    let thread = known.or_else(|| threads::insert(id));
     let call = cookie as u32 & 0xff;
     if call == CLEARS || call == FREES {
-        return turn(id, &Key { ssl: regs.rdi, process, zero: 0 }, call == CLEARS);
+        return turn(thread, &Key { ssl: regs.rdi, process, zero: 0 }, call == CLEARS);
     }
-    let Some(frame) = threads::calls_or_insert(id).and_then(|calls| calls.push(regs.rsp)) else {
+    let Some(frame) = thread.and_then(|Thread { calls, .. }| calls.push(regs.rsp)) else {
         count(Counter::Untracked);
         return None;
     };
@@ -75,7 +77,8 @@ pub(crate) fn enter(ctx: &ProbeContext) -> Option<()> {
     frame.length_at = length_at(regs, (cookie >> 8) as u8);
     // What is read is there when the call ends, and the clock is not for free.
     frame.time_ns = if call == READS { 0 } else { now() };
-    frame.socket = 0;
+    // SAFETY: a reference. Volatile, because what sets several fields at once is a call that goes byte by byte.
+    unsafe { write_volatile(&raw mut frame.socket, 0) };
     frame.moved = 0;
     frame.call = call;
     frame.is_told = 0;
@@ -111,7 +114,7 @@ pub(crate) fn leave(ctx: &ProbeContext) -> Option<()> {
     // SAFETY: the kernel passes valid registers.
     let regs = unsafe { &*ctx.regs };
     let id = threads::current();
-    let calls = threads::calls(id)?;
+    let Thread { calls, receipts, scratch } = threads::find(id)?;
     let place = calls.pop(regs.rsp)?;
     let result = regs.rax as i32;
     let ended = calls.ended(place);
@@ -120,7 +123,7 @@ pub(crate) fn leave(ctx: &ProbeContext) -> Option<()> {
         return None;
     }
     if call == READS {
-        calls.receipts.forget();
+        receipts.forget();
     }
     // One that is built on this one.
     if let Some(outer) = calls.top()
@@ -135,7 +138,7 @@ pub(crate) fn leave(ctx: &ProbeContext) -> Option<()> {
         return None;
     }
     let key = Key { ssl: frame.ssl, process: (id >> 32) as u32, zero: 0 };
-    let (Some(connection), Some(scratch)) = (find_or_join(&key), threads::scratch(id)) else {
+    let Some(connection) = find_or_join(&key) else {
         count(Counter::Untracked);
         return None;
     };
@@ -232,10 +235,10 @@ fn walk(scratch: &mut Scratch, key: &Key, connection: &mut Connection, direction
 
 /// An `SSL` is about to be another connection, or none.
 #[inline(always)]
-fn turn(id: u64, key: &Key, begins: bool) -> Option<()> {
+fn turn(thread: Option<&mut Thread>, key: &Key, begins: bool) -> Option<()> {
     let time_ns = now();
     if let Some(connection) = connections::find(key) {
-        if let Some(scratch) = threads::scratch(id) {
+        if let Some(Thread { scratch, .. }) = thread {
             walk(scratch, key, connection, WRITTEN, time_ns, 0, tcp_flag::FIN | tcp_flag::ACK);
             walk(scratch, key, connection, READ, time_ns, 0, tcp_flag::FIN | tcp_flag::ACK);
         }
@@ -243,8 +246,6 @@ fn turn(id: u64, key: &Key, begins: bool) -> Option<()> {
     }
     if begins && key.ssl != 0 {
         processes::remember(key.process);
-        // From here on the thread's sockets are noted.
-        let _ = threads::calls_or_insert(id);
         if connections::insert(key, identity(time_ns, key.ssl), true).is_none() {
             count(Counter::Untracked);
         }

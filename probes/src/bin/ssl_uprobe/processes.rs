@@ -31,10 +31,11 @@ static NAMES: HashMap<[u8; 16], u8> = HashMap::with_max_entries(64, 0);
 #[map]
 static PROCESSES: LruHashMap<u32, Process> = LruHashMap::with_max_entries(8192, 0);
 
-/// Whether the running process is watched.
+/// Whether the running process is watched. With `was_seen`, one of its threads was, and the same thread runs: as long as it lives, its
+/// process stays among those in `WATCHED`.
 #[inline(always)]
-pub(crate) fn is_watched(id: u32) -> bool {
-    if setting(&FILTER_PROCESSES) != 0 && WATCHED.get_ptr(&id).is_none() {
+pub(crate) fn is_watched(id: u32, was_seen: bool) -> bool {
+    if setting(&FILTER_PROCESSES) != 0 && !was_seen && WATCHED.get_ptr(&id).is_none() {
         return false;
     }
     setting(&FILTER_NAMES) == 0 || ehl_is_named() != 0

@@ -15,7 +15,7 @@ use crate::calls::{find_or_join, now, number_at, pass};
 use crate::processes;
 use crate::sockets;
 use crate::switch;
-use crate::threads;
+use crate::threads::{self, Thread};
 
 const SLOT: u64 = (1 << Slot::BITS) - 1;
 
@@ -30,7 +30,8 @@ pub(crate) fn ended(ctx: &ProbeContext) -> Option<()> {
     }
     let id = threads::current();
     let process = (id >> 32) as u32;
-    if !processes::is_watched(process) {
+    let known = threads::find(id);
+    if !processes::is_watched(process, known.is_some()) {
         return None;
     }
     // SAFETY: the kernel passes a valid context.
@@ -38,24 +39,23 @@ pub(crate) fn ended(ctx: &ProbeContext) -> Option<()> {
     let slot = |at: u32| cookie >> at & SLOT;
     let key = Key { ssl: held(regs, slot(Held::SSL))?, process, zero: 0 };
     if slot(Held::PEEK) != Slot::NOWHERE && held(regs, slot(Held::PEEK))? as u32 != 0 {
-        threads::calls(id)?.receipts.forget();
+        known?.receipts.forget();
         return None;
     }
     let length = number_at(held(regs, slot(Held::LENGTH_AT))?)?;
     if length == 0 || length > u32::MAX as u64 {
         return None;
     }
-    let (Some(connection), Some(scratch)) = (find_or_join(&key), threads::scratch(id)) else {
+    let (Some(connection), Some(thread)) = (find_or_join(&key), known.or_else(|| threads::insert(id))) else {
         count(Counter::Untracked);
         return None;
     };
-    if let Some(calls) = threads::calls_or_insert(id) {
-        let is_first = connection.from_start != 0 && connection.totals[READ as usize] == 0;
-        if connection.is_addressed == 0 && is_first {
-            sockets::address_first(connection, &calls.receipts, length as u32);
-        }
-        calls.receipts.forget();
+    let Thread { receipts, scratch, .. } = thread;
+    let is_first = connection.from_start != 0 && connection.totals[READ as usize] == 0;
+    if connection.is_addressed == 0 && is_first {
+        sockets::address_first(connection, receipts, length as u32);
     }
+    receipts.forget();
     scratch.payload = held(regs, slot(Held::BUFFER))?;
     pass(scratch, &key, connection, READ, now(), length as u32);
     None

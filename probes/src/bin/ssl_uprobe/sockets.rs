@@ -4,7 +4,7 @@ use ehl_probes_common::packet::Address;
 use ehl_probes_common::tls::{Connection, Ends};
 
 use crate::kernel_types::{SOCK_FAMILY, SOCK_LOCAL_PORT, SOCK_LOCAL_V4, SOCK_LOCAL_V6, SOCK_REMOTE_PORT, SOCK_REMOTE_V4, SOCK_REMOTE_V6};
-use crate::threads::{self, Calls, Frame, Receipts};
+use crate::threads::{self, Calls, Frame, Receipts, Thread};
 
 /// `AF_INET` and `AF_INET6` (linux/socket.h).
 const INET: u16 = 2;
@@ -29,7 +29,7 @@ const ADDED: [u32; 3] = [17, 24, 16];
 #[inline(always)]
 pub(crate) fn sent(socket: u64, bytes: i32) {
     if bytes > 0
-        && let Some(calls) = threads::calls(threads::current())
+        && let Some(Thread { calls, .. }) = threads::find(threads::current())
     {
         moved(calls, socket, bytes);
     }
@@ -39,9 +39,9 @@ pub(crate) fn sent(socket: u64, bytes: i32) {
 #[inline(always)]
 pub(crate) fn received(socket: u64, bytes: i32) {
     if bytes > 0
-        && let Some(calls) = threads::calls(threads::current())
+        && let Some(Thread { calls, receipts, .. }) = threads::find(threads::current())
     {
-        calls.receipts.note(socket, bytes as u32);
+        receipts.note(socket, bytes as u32);
         moved(calls, socket, bytes);
     }
 }

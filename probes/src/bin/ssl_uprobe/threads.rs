@@ -2,35 +2,38 @@
 //!
 //! Programs of uprobes can be preempted by others on the same CPU, so that memory is the thread's, not the CPU's.
 
-use aya_ebpf::{
-    helpers::generated::bpf_get_current_pid_tgid,
-    macros::map,
-    maps::{HashMap, LruHashMap},
-};
+use aya_ebpf::{helpers::generated::bpf_get_current_pid_tgid, macros::map, maps::HashMap};
 use ehl_probes::kernel::tap::Scratch;
 use ehl_probes_common::window::bounded;
 
 /// Calls within calls: TLS within TLS, and functions of a library that call others of it.
 const DEPTH: u32 = 4;
 
-/// The calls of threads. A thread may be in one for hours, so none makes room for another: they go when the thread ends.
+/// Threads of watched processes. One may be in a call for hours, so none makes room for another: they go when they end.
 #[map]
-static CALLS: HashMap<u64, Calls> = HashMap::with_max_entries(16 * 1024, 0);
+static THREADS: HashMap<u64, Thread> = HashMap::with_max_entries(8 * 1024, 0);
 
-static NO_CALLS: Calls = Calls { frames: [Frame::NONE; DEPTH as usize], receipts: Receipts::NONE, depth: 0, reserved: 0 };
+static NEW: Thread = Thread {
+    calls: Calls { frames: [Frame::NONE; DEPTH as usize], depth: 0, reserved: 0 },
+    receipts: Receipts::NONE,
+    scratch: Scratch::NEW,
+};
 
-/// What threads work with. Nothing in it outlives a run: the thread that was seen least recently makes room.
-#[map]
-static SCRATCH: LruHashMap<u64, Scratch> = LruHashMap::with_max_entries(4096, 0);
-
-static NEW: Scratch = Scratch::NEW;
+/// One value for all that is of a thread: looking it up is what costs.
+#[repr(C)]
+pub(crate) struct Thread {
+    /// The calls that it is in.
+    pub(crate) calls: Calls,
+    /// What it has received since it last read anything of TLS.
+    pub(crate) receipts: Receipts,
+    /// What it works with. Nothing in it outlives a run.
+    pub(crate) scratch: Scratch,
+}
 
 /// Calls within each other, the outermost first.
 #[repr(C)]
 pub(crate) struct Calls {
     frames: [Frame; DEPTH as usize],
-    /// What the thread has received since it last read anything of TLS.
-    pub(crate) receipts: Receipts,
     depth: u32,
     reserved: u32,
 }
@@ -102,41 +105,24 @@ pub(crate) fn current() -> u64 {
     unsafe { bpf_get_current_pid_tgid() }
 }
 
-/// The calls of the running thread, if it was in one.
+/// The running thread, if it was seen.
 #[inline(always)]
-pub(crate) fn calls(id: u64) -> Option<&'static mut Calls> {
+pub(crate) fn find(id: u64) -> Option<&'static mut Thread> {
     // SAFETY: the value is the running thread's, which runs one program at a time.
-    CALLS.get_ptr_mut(&id).map(|calls| unsafe { &mut *calls })
+    THREADS.get_ptr_mut(&id).map(|thread| unsafe { &mut *thread })
 }
 
-/// The calls of the running thread; `None` when there is no room.
+/// The running thread, that was not seen; `None` when there is no room.
 #[inline(always)]
-pub(crate) fn calls_or_insert(id: u64) -> Option<&'static mut Calls> {
-    match calls(id) {
-        Some(calls) => Some(calls),
-        None => {
-            CALLS.insert(&id, &NO_CALLS, 0).ok()?;
-            calls(id)
-        }
-    }
-}
-
-/// What the running thread works with; `None` when there is no room.
-#[inline(always)]
-pub(crate) fn scratch(id: u64) -> Option<&'static mut Scratch> {
-    let found = SCRATCH.get_ptr_mut(&id).or_else(|| {
-        SCRATCH.insert(&id, &NEW, 0).ok()?;
-        SCRATCH.get_ptr_mut(&id)
-    });
-    // SAFETY: as in `calls`; it was just used, so that it is the last to make room.
-    found.map(|scratch| unsafe { &mut *scratch })
+pub(crate) fn insert(id: u64) -> Option<&'static mut Thread> {
+    THREADS.insert(&id, &NEW, 0).ok()?;
+    find(id)
 }
 
 /// The running thread ends.
 #[inline(always)]
 pub(crate) fn forget(id: u64) {
-    let _ = CALLS.remove(&id);
-    let _ = SCRATCH.remove(&id);
+    let _ = THREADS.remove(&id);
 }
 
 impl Calls {
