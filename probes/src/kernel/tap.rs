@@ -302,7 +302,7 @@ impl Tap for Job {
 
     #[inline(always)]
     fn count(&mut self, counter: Counter) {
-        counters::count(counter);
+        counters::count_here(counter);
     }
 
     #[inline(always)]

@@ -55,14 +55,14 @@ pub(crate) fn enter(ctx: &ProbeContext) -> Option<()> {
     if !switch::is_on() {
         return None;
     }
-    // SAFETY: the kernel passes valid registers and a context.
-    let (regs, cookie) = unsafe { (&*ctx.regs, bpf_get_attach_cookie(ctx.as_ptr())) };
     let id = threads::current();
     let process = (id >> 32) as u32;
     let known = threads::find(id);
     if !processes::is_watched(process, known.is_some()) {
         return None;
     }
+    // SAFETY: the kernel passes valid registers and a context.
+    let (regs, cookie) = unsafe { (&*ctx.regs, bpf_get_attach_cookie(ctx.as_ptr())) };
     let thread = known.or_else(|| threads::insert(id));
     let call = cookie as u32 & 0xff;
     if call == CLEARS || call == FREES {
