@@ -6,6 +6,7 @@ use ehl_probes_common::connection::Direction;
 use ehl_probes_common::record::{self, DecodeError, ProbeId, Way, flag};
 use ehl_probes_common::tls;
 use ehl_probes_common::walk::Handover;
+use foldhash::fast::RandomState;
 
 use super::{Found, Source};
 use crate::probe::{Memory, Records};
@@ -34,7 +35,7 @@ impl Ring {
 /// Processes that were looked up in the kernel's memory, each with when that was.
 #[derive(Default)]
 struct Processes {
-    known: HashMap<u32, (u64, Process)>,
+    known: HashMap<u32, (u64, Process), RandomState>,
     seen: HashSet<u32>,
 }
 

@@ -71,7 +71,9 @@ impl Harmless {
 
 impl Place {
     fn holds(&self, role: Role, name: &[u8], value: &[u8]) -> bool {
-        self.role == Some(role) && self.bytes.split_at_checked(self.name_len) == Some((name, value)) && self.name_len == name.len()
+        let Some((known_name, known)) = self.bytes.split_at_checked(self.name_len) else { return false };
+        // An empty name has no address, and comparing no bytes there costs some processors a hundred nanoseconds.
+        self.role == Some(role) && known == value && known_name.len() == name.len() && (name.is_empty() || known_name == name)
     }
 
     fn keep(&mut self, role: Role, hash: u64, name: &[u8], value: &[u8]) {
