@@ -54,7 +54,7 @@ fn request(number: u64, exchanges: u64) -> String {
 }
 
 fn response(number: u64) -> String {
-    let status = if number % 4 == 0 { "404 Not Found" } else { "200 OK" };
+    let status = if number.is_multiple_of(4) { "404 Not Found" } else { "200 OK" };
     format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nContent-Type: Text/Plain; charset=utf-8\r\n\r\n")
 }
 
