@@ -34,8 +34,13 @@ impl Default for Histogram {
 impl Histogram {
     /// Counts a duration in nanoseconds.
     pub fn record(&mut self, ns: u64) {
-        self.counts.record(ns.min(LONGEST_NS)).expect("it grows up to the longest");
-        self.sum_ns += u128::from(ns);
+        self.record_many(ns, 1);
+    }
+
+    /// Counts a duration in nanoseconds so many times.
+    pub fn record_many(&mut self, ns: u64, count: u32) {
+        self.counts.record_n(ns.min(LONGEST_NS), count).expect("it grows up to the longest");
+        self.sum_ns += u128::from(ns) * u128::from(count);
         self.min_ns = self.min_ns.min(ns);
         self.max_ns = self.max_ns.max(ns);
     }

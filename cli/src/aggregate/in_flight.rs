@@ -9,6 +9,8 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
 
+use crate::http::exchange::{Exchange, Flags};
+
 /// Exchanges that wait: 24 MiB of them.
 const ROOM: usize = 1 << 19;
 
@@ -32,6 +34,9 @@ pub struct Load {
     pub in_flight: u32,
     /// Requests that began in the second that ends with it, itself included; in the first second of a key, those of that second.
     pub per_s: u32,
+    /// Time from one request to the next, in nanoseconds: the mean over eight times as many as are in flight, so that it says little of
+    /// those themselves. Over fewer where there were no more.
+    pub gap_ns: u64,
 }
 
 /// Exchanges that wait for others that began before them.
@@ -48,14 +53,28 @@ pub struct InFlight<T> {
 #[derive(Debug, Default)]
 struct Begun {
     ends: BinaryHeap<Reverse<u64>>,
-    /// When requests of the last second began, the latest first.
-    second: VecDeque<u64>,
+    /// When requests began, the latest first: those of the last second, and as many as it takes to tell how fast they come.
+    latest: VecDeque<u64>,
+    /// How many of these are of the last second.
+    in_second: usize,
     first_ns: u64,
     /// How many began in the first second.
     in_first: u32,
 }
 
 const SECOND_NS: u64 = 1_000_000_000;
+/// How many times those in flight tell how fast requests come.
+const TURNS: usize = 8;
+/// As many as that at most.
+const MAX_LATEST: usize = 1 << 16;
+
+/// From the first byte of an exchange's request to the last of its response, in nanoseconds since 1970; `None` when one of both is not
+/// known.
+pub fn under_way(exchange: &Exchange) -> Option<(u64, u64)> {
+    let begin_ns = exchange.request_first_ns?;
+    let end_ns = exchange.response_last_ns.or_else(|| exchange.flags.has(Flags::OPEN).then_some(u64::MAX));
+    Some((begin_ns, end_ns.or(exchange.response_first_ns)?))
+}
 
 impl<T: Copy> Default for InFlight<T> {
     fn default() -> Self {
@@ -109,7 +128,7 @@ impl<T: Copy> InFlight<T> {
 
 impl Begun {
     fn is_told(&self) -> bool {
-        !self.second.is_empty()
+        !self.latest.is_empty()
     }
 
     fn begin(&mut self, begin_ns: u64, end_ns: u64) -> Load {
@@ -117,13 +136,18 @@ impl Begun {
             self.ends.pop();
         }
         self.ends.push(Reverse(end_ns));
-        while self.second.back().is_some_and(|earlier_ns| begin_ns - earlier_ns >= SECOND_NS) {
-            self.second.pop_back();
+        self.latest.push_front(begin_ns);
+        self.in_second += 1;
+        while begin_ns - self.latest[self.in_second - 1] >= SECOND_NS {
+            self.in_second -= 1;
         }
-        self.second.push_front(begin_ns);
-        let in_second = self.second.len() as u32;
+        let turns = (self.ends.len() * TURNS).min(MAX_LATEST);
+        self.latest.truncate(self.in_second.max(turns + 1));
+        let in_second = self.in_second as u32;
         let per_s = if begin_ns - self.first_ns < SECOND_NS { self.in_first.max(in_second) } else { in_second };
-        Load { in_flight: self.ends.len() as u32, per_s }
+        let gaps = turns.min(self.latest.len() - 1);
+        let gap_ns = (begin_ns - self.latest[gaps]).checked_div(gaps as u64).unwrap_or(SECOND_NS / u64::from(per_s));
+        Load { in_flight: self.ends.len() as u32, per_s, gap_ns }
     }
 }
 
@@ -182,5 +206,17 @@ mod tests {
         in_flight.finish(|_, load| rates.push(load.expect("in order").per_s));
         assert_eq!(rates[..30], [10; 30]);
         assert_eq!(rates[30], 1);
+    }
+
+    #[test]
+    fn the_gap_is_that_of_eight_times_as_many_as_are_in_flight() {
+        let mut in_flight = InFlight::default();
+        // One at a time, every 2 ns; then two at a time, every 10 ns.
+        let times = (0..50).map(|number| (number * 2, number * 2 + 1)).chain((0..50).map(|number| (100 + number * 10, 115 + number * 10)));
+        times.for_each(|(begin_ns, end_ns)| in_flight.add(interval(begin_ns, end_ns), |_, _| ()));
+        let mut gaps = Vec::new();
+        in_flight.finish(|_, load| gaps.push(load.expect("in order").gap_ns));
+        assert_eq!((gaps[0], gaps[1], gaps[49], gaps[99]), (SECOND_NS / 100, 2, 2, 10));
+        assert!(gaps[51..60].iter().all(|gap| (2..10).contains(gap)), "{gaps:?}");
     }
 }

@@ -13,6 +13,9 @@ const NAMED: u64 = 5;
 /// What is typed, as the columns of a report have it.
 pub(super) struct Conditions(Vec<Condition>);
 
+/// Whether a row is held against the conditions.
+pub(super) type Judged = dyn Fn(&[Cell<'_>]) -> bool;
+
 struct Condition {
     /// As it was typed.
     text: String,
@@ -32,13 +35,13 @@ impl Conditions {
         Ok(Self(conditions.collect::<Result<_, _>>()?))
     }
 
-    /// Holds the rows for `renderer` against them.
-    pub(super) fn guard(self, renderer: Box<dyn Renderer>, schema: &Schema, notes: Notes) -> Box<dyn Renderer> {
+    /// Holds the rows for `renderer` against them that are to be judged.
+    pub(super) fn guard(self, renderer: Box<dyn Renderer>, schema: &Schema, notes: Notes, is_judged: Box<Judged>) -> Box<dyn Renderer> {
         if self.0.is_empty() {
             return renderer;
         }
         let names = (0..schema.columns.len()).filter(|place| !schema.columns[*place].is_numeric()).collect();
-        Box::new(Guard { inner: renderer, conditions: self.0, names, rows: 0, failed: 0, notes })
+        Box::new(Guard { inner: renderer, conditions: self.0, is_judged, names, rows: 0, failed: 0, notes })
     }
 }
 
@@ -86,6 +89,7 @@ fn number(cell: Cell<'_>) -> Option<f64> {
 struct Guard {
     inner: Box<dyn Renderer>,
     conditions: Vec<Condition>,
+    is_judged: Box<Judged>,
     /// Columns that say what a row is about.
     names: Vec<usize>,
     rows: u64,
@@ -112,6 +116,9 @@ impl Renderer for Guard {
     }
 
     fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
+        if !(self.is_judged)(cells) {
+            return self.inner.row(cells);
+        }
         self.rows += 1;
         let mut is_failed = false;
         for place in 0..self.conditions.len() {

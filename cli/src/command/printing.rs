@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::{Usage, gates, plan};
 use crate::args::{self, Format};
 use crate::progress::Notes;
-use crate::render::{self, Column, Options, Output, Renderer, Schema, Summary};
+use crate::render::{self, Cell, Column, Options, Output, Renderer, Schema, Summary};
 
 /// Opens the output and lays out its form: what `args` says, on top of what `options` says already.
 pub(super) fn open(
@@ -15,6 +15,17 @@ pub(super) fn open(
     gates: &args::Gates,
     schema: &Schema,
     options: Options,
+) -> anyhow::Result<(Output, Box<dyn Renderer>)> {
+    open_judging(args, gates, schema, options, |_| true)
+}
+
+/// The same; only the rows that `is_judged` accepts are held against the conditions of `--fail-if`.
+pub(super) fn open_judging(
+    args: &args::Output,
+    gates: &args::Gates,
+    schema: &Schema,
+    options: Options,
+    is_judged: impl Fn(&[Cell<'_>]) -> bool + 'static,
 ) -> anyhow::Result<(Output, Box<dyn Renderer>)> {
     let sort = args.sort.as_deref().map(|name| schema.column(name)).transpose().map_err(usage)?.or(options.sort);
     let color = plan::is_coloured(args.color, args.file.is_some());
@@ -25,7 +36,7 @@ pub(super) fn open(
         None => Output::stdout()?,
     };
     let renderer = render::renderer(plan::format(args.format), schema, &options, Box::new(output.writer()));
-    Ok((output, conditions.guard(renderer, schema, Notes { quiet: args.quiet })))
+    Ok((output, conditions.guard(renderer, schema, Notes { quiet: args.quiet }, Box::new(is_judged))))
 }
 
 /// The columns asked for. Without `--columns`, a table on a terminal has those that fit, the `first` ones before others.

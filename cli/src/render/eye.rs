@@ -29,6 +29,13 @@ pub(super) fn push(out: &mut Vec<u8>, cell: Cell<'_>, unit: Unit) -> bool {
     true
 }
 
+/// A duration in nanoseconds, as tables show it: `5.12 ms`.
+pub fn time_text(ns: u64) -> String {
+    let mut text = Vec::new();
+    push_time(&mut text, ns);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 /// Three digits of a duration in nanoseconds, at least microseconds.
 fn push_time(out: &mut Vec<u8>, ns: u64) {
     const UNITS: [(f64, &str); 4] = [(1e3, "us"), (1e6, "ms"), (1e9, "s"), (60e9, "min")];

@@ -8,6 +8,7 @@ mod cell;
 mod collect;
 mod csv;
 mod eye;
+mod histograms;
 mod json;
 mod json_value;
 mod ndjson;
@@ -28,6 +29,8 @@ mod testing;
 use std::io::{self, Write};
 
 pub use cell::{Cell, TopValue};
+pub use eye::time_text;
+pub use histograms::{ALL, Histograms, TIMES};
 pub use output::Output;
 pub use rows::Rows;
 pub use run::{Accounting, NotHttp, PacketCounts, ProbeCost, Run, StopReason, Summary, Unseen};
@@ -104,6 +107,8 @@ pub struct Options {
     pub for_the_eye: bool,
     /// Collect rows so that a table's columns fit what is in them, for reports whose rows come at the end anyway.
     pub fit: bool,
+    /// In tables: rows are histograms, to be drawn. Not when columns are chosen, or rows sorted.
+    pub histograms: Option<Histograms>,
     /// How many rows to collect at most. A sorted `top` of no more than half of that is right for any number of rows.
     pub max_rows: usize,
     /// How many bytes collected rows may take.
@@ -120,6 +125,7 @@ impl Default for Options {
             top: None,
             for_the_eye: false,
             fit: false,
+            histograms: None,
             max_rows: 100_000,
             max_bytes: 48 << 20,
         }
@@ -130,6 +136,9 @@ impl Default for Options {
 ///
 /// Rows always have all cells of `schema`; [`Options::columns`] picks among them.
 pub fn renderer(format: Format, schema: &Schema, options: &Options, out: Box<dyn Write>) -> Box<dyn Renderer> {
+    if let (Format::Table, Some(layout), None, None) = (format, options.histograms, &options.columns, options.sort) {
+        return Box::new(histograms::Blocks::new(layout, options, out));
+    }
     let collects = format == Format::Json || options.fit || options.sort.is_some() || options.top.is_some();
     let printed = options.columns.as_ref().map_or_else(|| schema.clone(), |columns| schema.project(columns));
     let renderer: Box<dyn Renderer> = match format {

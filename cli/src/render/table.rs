@@ -145,13 +145,7 @@ impl Renderer for Table {
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
         if self.for_the_eye {
-            for sentence in &summary.sentences {
-                self.text.clear();
-                push_visible(&mut self.text, sentence.as_bytes(), Backslash::Kept);
-                self.out.write_all(b"\n")?;
-                self.out.write_all(&self.text)?;
-                self.out.write_all(b"\n")?;
-            }
+            write_sentences(&mut self.out, summary)?;
         }
         self.flush()
     }
@@ -159,6 +153,17 @@ impl Renderer for Table {
     fn counts(&self) -> Counts {
         Counts { rows: self.rows, beyond_max: 0, failed: 0 }
     }
+}
+
+/// What the rows say, below them.
+pub(super) fn write_sentences(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    let mut text = Vec::new();
+    for sentence in &summary.sentences {
+        text.push(b'\n');
+        push_visible(&mut text, sentence.as_bytes(), Backslash::Kept);
+        text.push(b'\n');
+    }
+    out.write_all(&text)
 }
 
 /// The text of a cell, in a buffer that is used again.

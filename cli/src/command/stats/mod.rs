@@ -12,10 +12,10 @@ use super::job::{Job, Session};
 use super::printing::{self, commit};
 use super::{Outcome, Usage};
 use crate::aggregate::groups::Groups;
-use crate::aggregate::in_flight::{InFlight, Interval, Load};
+use crate::aggregate::in_flight::{InFlight, Interval, Load, under_way};
 use crate::aggregate::stats::Stats;
 use crate::args::{self, Format};
-use crate::http::exchange::{Exchange, Flags};
+use crate::http::exchange::Exchange;
 use crate::http::head::Wanted;
 use crate::pipeline::Report;
 use crate::progress::Notes;
@@ -91,13 +91,6 @@ impl Report for Counted {
     fn rows(&self) -> u64 {
         self.groups.iter().count() as u64
     }
-}
-
-/// From the first byte of the request to the last of the response; `None` when one of both is not known.
-fn under_way(exchange: &Exchange) -> Option<(u64, u64)> {
-    let begin_ns = exchange.request_first_ns?;
-    let end_ns = exchange.response_last_ns.or_else(|| exchange.flags.has(Flags::OPEN).then_some(u64::MAX));
-    Some((begin_ns, end_ns.or(exchange.response_first_ns)?))
 }
 
 fn note(groups: &mut Groups<Stats>, interval: &Interval<()>, load: Option<Load>) {
