@@ -40,9 +40,16 @@ impl Conditions {
         if self.0.is_empty() {
             return renderer;
         }
-        let names = (0..schema.columns.len()).filter(|place| !schema.columns[*place].is_numeric()).collect();
+        let names = names(schema);
         Box::new(Guard { inner: renderer, conditions: self.0, is_judged, names, rows: 0, failed: 0, notes })
     }
+}
+
+/// Places of the columns that say what a row is about: method, host and path where there are such, else what stands first.
+fn names(schema: &Schema) -> Vec<usize> {
+    let exchange: Vec<_> = ["method", "host", "path"].iter().filter_map(|name| schema.column(name).ok()).collect();
+    let first = (0..schema.columns.len()).take_while(|place| !schema.columns[*place].is_numeric());
+    if exchange.is_empty() { first.collect() } else { exchange }
 }
 
 impl Condition {
@@ -99,13 +106,13 @@ struct Guard {
 
 impl Guard {
     fn name(&self, cells: &[Cell<'_>]) -> String {
-        /// So many texts tell rows apart.
-        const TEXTS: usize = 3;
         let texts = self.names.iter().filter_map(|place| match cells[*place] {
-            Cell::Text(text) => Some(String::from_utf8_lossy(text)),
+            Cell::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
+            Cell::Number(number) => Some(number.to_string()),
+            Cell::Address(address) => Some(address.to_string()),
             _ => None,
         });
-        let name = texts.take(TEXTS).collect::<Vec<_>>().join(" ");
+        let name = texts.collect::<Vec<_>>().join(" ");
         if name.is_empty() { format!("row {}", self.rows) } else { name }
     }
 }
