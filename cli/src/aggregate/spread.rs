@@ -1,4 +1,4 @@
-//! Durations as a [`Histogram`](super::histogram::Histogram) tells them, in memory for those sizes only that occur: there may be
+//! Durations as a [`Histogram`] tells them, in memory for those sizes only that occur: there may be
 //! thousands of these at a time, most of them with few durations.
 
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use super::text::{Clock, push_cell};
 use super::{BUFFER_BYTES, Cell, Counts, Options, Renderer, Run, Summary, Unit, eye, table};
 
-/// Where such a report has what is drawn: after the columns of a group's key come those of [`CELLS`].
+/// Where such a report has what is drawn: after the columns of a group's key come those of `CELLS`.
 #[derive(Clone, Copy, Debug)]
 pub struct Histograms {
     /// Columns of the key.

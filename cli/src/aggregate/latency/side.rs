@@ -17,8 +17,8 @@ pub(super) struct Side {
 /// What is to be known of a side.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Told {
-    /// Response times, in nanoseconds: the quartiles.
-    pub(super) quartiles: [f64; 3],
+    /// Response times, in nanoseconds: what a tenth does not exceed, what half does not, and what nine tenths do not.
+    deciles: [f64; 3],
     /// Mean of the loads.
     pub(super) load: f64,
     /// Mean of the rates at which requests came then, per second.
@@ -63,10 +63,10 @@ impl Side {
     /// What there is to say when there are enough exchanges.
     pub(super) fn told(&self) -> Option<Told> {
         let Self { spread, load_sum, rate_sum, streamed_ns, tenths } = self;
-        let quartile = |quantile| spread.quantile(quantile).unwrap_or(0) as f64;
+        let decile = |quantile| spread.quantile(quantile).unwrap_or(0) as f64;
         let count = spread.len() as f64;
         (spread.len() >= ENOUGH).then(|| Told {
-            quartiles: [0.25, 0.5, 0.75].map(quartile),
+            deciles: [0.1, 0.5, 0.9].map(decile),
             load: *load_sum as f64 / count,
             rate: rate_sum / count,
             is_lasting: tenths.last_or_recur(LASTING, RECURRING),
@@ -78,12 +78,12 @@ impl Side {
 impl Told {
     /// The median.
     pub(super) fn median(&self) -> f64 {
-        self.quartiles[1]
+        self.deciles[1]
     }
 
-    /// Whether this is slower than `below`, but for a quarter of both.
+    /// Whether this is slower than `below`, but for a tenth of both.
     pub(super) fn is_apart_from(&self, below: &Self) -> bool {
-        self.quartiles[0] > below.quartiles[2]
+        self.deciles[0] > below.deciles[2]
     }
 
     /// Whether about as many requests were in flight as there are at this rate in the long run (Little's law), not some more by chance or
