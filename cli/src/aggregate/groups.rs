@@ -1,5 +1,6 @@
 //! Exchanges that have something in common, and what is kept of each such group: bounded, with one place for all that does not fit.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -267,14 +268,17 @@ impl<T: Default> Groups<T> {
         self.keys.iter().zip(&self.totals)
     }
 
+    /// All groups, those with the most `requests` first, and last what did not fit, which has no key.
+    pub fn ranked(&self, requests: impl Fn(&T) -> u64) -> Vec<(Option<&Key>, &T)> {
+        let mut ranked: Vec<_> = self.iter().map(|(key, totals)| (Some(key), totals)).collect();
+        ranked.sort_by_key(|(_, totals)| Reverse(requests(totals)));
+        ranked.extend(self.other().map(|totals| (None, totals)));
+        ranked
+    }
+
     /// What did not fit, if anything.
     pub fn other(&self) -> Option<&T> {
         self.other.as_ref()
-    }
-
-    /// What the exchanges of a group have in common.
-    pub fn by(&self) -> By {
-        self.by
     }
 }
 

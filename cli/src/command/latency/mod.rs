@@ -11,8 +11,8 @@ use super::grouping::Grouping;
 use super::job::{Job, Session};
 use super::printing::{self, commit, usage};
 use super::{Outcome, Usage, plan};
-use crate::aggregate::groups::{Groups, Key};
-use crate::aggregate::latency::{Latencies, Latency, bend};
+use crate::aggregate::groups::Groups;
+use crate::aggregate::latency::{Latencies, bend};
 use crate::args::{self, Format};
 use crate::http::exchange::Exchange;
 use crate::pipeline::Report;
@@ -96,10 +96,7 @@ impl Session for Measured {
     fn finish(&mut self, summary: &mut Summary) -> io::Result<()> {
         let Self { grouping, latencies, renderer, notes, tells } = self;
         latencies.finish();
-        let groups = latencies.groups();
-        let mut told: Vec<(Option<&Key>, &Latency)> = groups.iter().map(|(key, latency)| (Some(key), latency)).collect();
-        told.sort_by_key(|(_, latency)| std::cmp::Reverse(latency.requests));
-        told.extend(groups.other().map(|latency| (None, latency)));
+        let told = latencies.groups().ranked(|latency| latency.requests);
         let all = told.iter().map(|(_, latency)| latency.requests).sum();
         let mut said = Vec::new();
         for (key, latency) in &told {

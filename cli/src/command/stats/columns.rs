@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::llm;
+use super::llm::{self, text};
 use crate::aggregate::flows::per_s;
 use crate::aggregate::groups::Key;
+use crate::aggregate::histogram::Histogram;
 use crate::aggregate::stats::Stats;
 use crate::command::grouping::Grouping;
 use crate::render::{Cell, Column, Schema};
@@ -72,10 +73,17 @@ pub(super) fn for_merging(schema: &Schema) -> Vec<usize> {
     (0..schema.columns.len() - EXTRA).collect()
 }
 
-/// Names of the columns that come first on a narrow terminal.
-pub(super) fn first(schema: &Schema, grouping: &Grouping) -> Vec<String> {
+/// Names of the columns that come first on a narrow terminal: the key, how many requests, and what `--llm` is asked for.
+pub(super) fn first<'s>(schema: &'s Schema, grouping: &Grouping, llm: bool) -> Vec<&'s str> {
     let key = schema.columns[..grouping.by.parts()].iter().map(|column| column.name.as_ref());
-    key.chain(FIRST).map(str::to_owned).collect()
+    let (requests, others) = FIRST.split_at(1);
+    let of_llm: &[&str] = if llm { &llm::FIRST } else { &[] };
+    key.chain([requests, of_llm, others].into_iter().flatten().copied()).collect()
+}
+
+/// Whether a column of the name has a histogram, which takes time to encode.
+pub(super) fn is_histogram(name: &str) -> bool {
+    name.ends_with("_histogram")
 }
 
 /// What cells are made of besides the group.
@@ -86,6 +94,8 @@ pub(super) struct Cells {
     pub(super) all: u64,
     /// With the columns about gateways of large language models.
     pub(super) llm: bool,
+    /// Histograms are printed; else they are absent.
+    pub(super) has_histograms: bool,
 }
 
 impl Cells {
@@ -96,7 +106,8 @@ impl Cells {
         let millis = |ns: Option<u64>| ns.map_or(Cell::Null, Cell::Millis);
         let ratio = |ratio: Option<f64>| ratio.map_or(Cell::Null, Cell::Ratio);
         let sum = |ns: u128| Cell::Millis(u64::try_from(ns).unwrap_or(u64::MAX));
-        let (of_response_time, of_duration) = (response_time.encoded(), duration.encoded());
+        let encoded = |histogram: &Histogram| self.has_histograms.then(|| histogram.encoded());
+        let (of_response_time, of_duration) = (encoded(response_time), encoded(duration));
         let mut cells = grouping.cells(key);
         cells.extend_from_slice(&[
             Cell::Number(*requests),
@@ -116,9 +127,9 @@ impl Cells {
             Cell::Number(*request_bytes),
             Cell::Number(*response_bytes),
             Cell::Number(u64::from(*in_flight_max)),
-            Cell::Text(of_response_time.as_bytes()),
+            text(of_response_time.as_deref()),
             sum(response_time.sum()),
-            Cell::Text(of_duration.as_bytes()),
+            text(of_duration.as_deref()),
             sum(duration.sum()),
             ratio((self.all > 0).then(|| *requests as f64 / self.all as f64)),
             Cell::Number(*open),
@@ -127,7 +138,7 @@ impl Cells {
             seen_ns.map_or(Cell::Null, |(first_ns, _)| Cell::Time(first_ns)),
             seen_ns.map_or(Cell::Null, |(_, last_ns)| Cell::Time(last_ns)),
         ]);
-        let llm = self.llm.then(|| llm::Texts::of(stats));
+        let llm = self.llm.then(|| llm::Texts::of(stats, self.has_histograms));
         cells.extend(llm.iter().flat_map(|texts| texts.cells(stats)));
         print(&cells)
     }

@@ -59,8 +59,10 @@ pub(super) fn add_to(schema: &mut Schema, default: &mut Vec<usize>, format: Form
 pub(super) struct Texts([Option<String>; 4]);
 
 impl Texts {
-    pub(super) fn of(stats: &Stats) -> Self {
-        let encoded = |times: fn(&Llm) -> &Times| stats.llm.as_deref().and_then(|llm| times(llm).get()).map(Histogram::encoded);
+    /// Only if they are printed: to encode them takes time.
+    pub(super) fn of(stats: &Stats, is_printed: bool) -> Self {
+        let llm = stats.llm.as_deref().filter(|_| is_printed);
+        let encoded = |times: fn(&Llm) -> &Times| llm.and_then(|llm| times(llm).get()).map(Histogram::encoded);
         Self([
             encoded(|llm| &llm.stream_first_byte),
             encoded(|llm| &llm.stream_last_byte),
@@ -96,6 +98,6 @@ impl Texts {
     }
 }
 
-fn text(text: Option<&str>) -> Cell<'_> {
+pub(super) fn text(text: Option<&str>) -> Cell<'_> {
     text.map_or(Cell::Null, |text| Cell::Text(text.as_bytes()))
 }

@@ -6,7 +6,7 @@ mod llm;
 use std::io;
 use std::time::Duration;
 
-use self::columns::{Cells, default, first, for_merging, schema};
+use self::columns::{Cells, default, first, for_merging, is_histogram, schema};
 use super::grouping::Grouping;
 use super::job::{Job, Session};
 use super::printing::{self, commit};
@@ -30,6 +30,7 @@ pub(super) fn run(args: &args::Stats) -> anyhow::Result<Outcome> {
     let job = Job::new(*probe, http, output, Wanted { llm: *llm || wanted.llm, ..wanted })?;
     let mut schema = schema(&grouping);
     let columns = selected(output, &mut schema, &grouping, *llm)?;
+    let has_histograms = columns.iter().map(|place| &*schema.columns[*place].name).chain(output.sort.as_deref()).any(is_histogram);
     let options = Options {
         columns: Some(columns),
         top: top.map(|rows| rows.0.get()),
@@ -40,7 +41,8 @@ pub(super) fn run(args: &args::Stats) -> anyhow::Result<Outcome> {
     };
     let (place, renderer) = printing::open(output, gates, &schema, options)?;
     let groups = Groups::new(grouping.by, *max_groups as usize);
-    let mut report = Counted { grouping, groups, in_flight: InFlight::default(), renderer, started_at_ns: 0, all: 0, llm: *llm };
+    let in_flight = InFlight::default();
+    let mut report = Counted { grouping, groups, in_flight, renderer, started_at_ns: 0, llm: *llm, has_histograms };
     let ended = job.run(&mut report)?;
     commit(place)?;
     ended.outcome(gates, notes)
@@ -52,13 +54,10 @@ fn selected(output: &args::Output, schema: &mut Schema, grouping: &Grouping, llm
         Format::Table | Format::Csv => default(schema),
         Format::Json | Format::Ndjson => for_merging(schema),
     };
-    let mut first = first(schema, grouping);
     if llm {
         llm::add_to(schema, &mut default, output.format);
-        let after_requests = grouping.by.parts() + 1;
-        first.splice(after_requests..after_requests, llm::FIRST.map(str::to_owned));
     }
-    printing::columns(output, schema, default, &first.iter().map(String::as_str).collect::<Vec<_>>())
+    printing::columns(output, schema, default, &first(schema, grouping, llm))
 }
 
 /// Statistics of groups of exchanges.
@@ -68,14 +67,13 @@ struct Counted {
     in_flight: InFlight<()>,
     renderer: Box<dyn Renderer>,
     started_at_ns: u64,
-    all: u64,
     llm: bool,
+    has_histograms: bool,
 }
 
 impl Report for Counted {
     fn exchange(&mut self, exchange: &Exchange) -> io::Result<()> {
-        let Self { groups, in_flight, all, .. } = self;
-        *all += 1;
+        let Self { groups, in_flight, .. } = self;
         let place = groups.place(exchange);
         groups.at(place).add(exchange);
         if let Some((begin_ns, end_ns)) = under_way(exchange) {
@@ -106,17 +104,14 @@ impl Session for Counted {
     }
 
     fn finish(&mut self, summary: &mut Summary) -> io::Result<()> {
-        let Self { grouping, groups, in_flight, renderer, started_at_ns, all, llm } = self;
+        let Self { grouping, groups, in_flight, renderer, started_at_ns, llm, has_histograms } = self;
         in_flight.finish(|interval, load| note(groups, &interval, load));
         let watched = Duration::from_nanos(summary.ended_at_ns.saturating_sub(*started_at_ns));
-        let cells = Cells { watched, all: *all, llm: *llm };
-        let mut rows: Vec<_> = groups.iter().collect();
-        rows.sort_by_key(|(_, stats)| std::cmp::Reverse(stats.requests));
-        for (key, stats) in rows {
-            cells.of(grouping, Some(key), stats, |cells| renderer.row(cells))?;
-        }
-        if let Some(stats) = groups.other() {
-            cells.of(grouping, None, stats, |cells| renderer.row(cells))?;
+        let ranked = groups.ranked(|stats| stats.requests);
+        let all = ranked.iter().map(|(_, stats)| stats.requests).sum();
+        let cells = Cells { watched, all, llm: *llm, has_histograms: *has_histograms };
+        for (key, stats) in ranked {
+            cells.of(grouping, key, stats, |cells| renderer.row(cells))?;
         }
         printing::finish(renderer.as_mut(), summary)
     }
