@@ -26,6 +26,8 @@ pub enum Length {
     Fourth = 1,
     /// In the `size_t` that the fifth argument points to.
     Fifth = 2,
+    /// It is the third argument, and nothing can fail any more.
+    Third = 3,
 }
 
 /// Where something is when a probe is hit.
@@ -53,6 +55,44 @@ impl Slot {
             Self::Register(number) => number as u64 & 15,
             Self::Stack(offset) => Self::IN_STACK | (offset / 4) as u64 & 0x7ff,
         }
+    }
+
+    /// As the kernel keeps it with [`Copying`]: to the byte, and no farther than [`Copying::REACH`].
+    const fn pack_near(self) -> u64 {
+        match self {
+            Self::Register(number) => number as u64 & 15,
+            Self::Stack(offset) => Copying::IN_STACK | offset as u64 & (Copying::IN_STACK - 1),
+        }
+    }
+}
+
+/// Where what tells a read is, at a call of `memcpy(to, from, length)` that hands out what was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copying {
+    /// The `SSL`.
+    pub ssl: Slot,
+    /// The type of the record (RFC 8446 section 5.1), of which one byte counts.
+    pub kind: Slot,
+    /// Whether it only peeks, an `int`.
+    pub peek: Slot,
+}
+
+impl Copying {
+    /// Where each slot is in the cookie.
+    pub const SSL: u32 = 16;
+    /// As [`Copying::SSL`].
+    pub const KIND: u32 = Self::SSL + Self::BITS;
+    /// As [`Copying::SSL`].
+    pub const PEEK: u32 = Self::KIND + Self::BITS;
+    /// Bits of a slot as the kernel keeps it.
+    pub const BITS: u32 = 8;
+    /// What tells the stack from a register.
+    pub const IN_STACK: u64 = 0x80;
+    /// So many bytes above the stack pointer are looked at, at once.
+    pub const REACH: u16 = 64;
+
+    const fn pack(self) -> u64 {
+        self.ssl.pack_near() << Self::SSL | self.kind.pack_near() << Self::KIND | self.peek.pack_near() << Self::PEEK
     }
 }
 
@@ -95,18 +135,30 @@ pub struct Cookie {
     pub call: Call,
     /// Where its length will be.
     pub length: Length,
-    /// Where the rest is, when the place is at the end of a call of which nothing else is seen.
-    pub held: Option<Held>,
+    /// Where the rest is.
+    pub rest: Rest,
+}
+
+/// Where the rest of what matters of a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// In the registers of its arguments: the place is where it begins.
+    Arguments,
+    /// The place is at the end of a call of which nothing else is seen.
+    Held(Held),
+    /// The place is where it hands out what it has read, and nothing else is seen. The length is [`Length::Third`].
+    Copying(Copying),
 }
 
 impl Cookie {
     /// As the kernel keeps it.
     pub const fn pack(self) -> u64 {
-        let held = match self.held {
-            Some(held) => held.pack(),
-            None => 0,
+        let rest = match self.rest {
+            Rest::Arguments => 0,
+            Rest::Held(held) => held.pack(),
+            Rest::Copying(copying) => copying.pack(),
         };
-        self.call as u64 | (self.length as u64) << 8 | held
+        self.call as u64 | (self.length as u64) << 8 | rest
     }
 }
 
@@ -117,10 +169,12 @@ mod tests {
     #[test]
     fn packs_where_things_are() {
         let held = Held { ssl: Slot::Register(3), buffer: Slot::Register(14), length_at: Slot::Stack(Slot::MOST), peek: None };
-        let cookie = Cookie { call: Call::Read, length: Length::Fourth, held: Some(held) };
+        let cookie = Cookie { call: Call::Read, length: Length::Fourth, rest: Rest::Held(held) };
         assert_eq!(cookie.pack(), 0xffff_fe00_e003_0101);
         let peeking = Held { length_at: Slot::Stack(8), peek: Some(Slot::Register(13)), ..held };
-        assert_eq!(Cookie { held: Some(peeking), ..cookie }.pack(), 0x00d8_0200_e003_0101);
-        assert_eq!(Cookie { held: None, ..cookie }.pack(), 0x01_01);
+        assert_eq!(Cookie { rest: Rest::Held(peeking), ..cookie }.pack(), 0x00d8_0200_e003_0101);
+        assert_eq!(Cookie { rest: Rest::Arguments, ..cookie }.pack(), 0x01_01);
+        let copying = Copying { ssl: Slot::Stack(40), kind: Slot::Stack(30), peek: Slot::Register(9) };
+        assert_eq!(Cookie { length: Length::Third, rest: Rest::Copying(copying), ..cookie }.pack(), 0x09_9e_a8_03_01);
     }
 }

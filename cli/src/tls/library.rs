@@ -37,6 +37,7 @@ pub fn describe(sites: &[Site]) -> Vec<String> {
                 Exit::Return => ", and its return",
                 Exit::After(_) => ", and the instruction behind it",
                 Exit::Here(_) => ", at its end alone",
+                Exit::Copy(_) => ", where it hands out what was read",
             };
             format!("{} at {function} (0x{entry:x}: {instruction}, {traps}{end})", serves.join(", "))
         })

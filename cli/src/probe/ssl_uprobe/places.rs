@@ -3,7 +3,7 @@
 use aya::Ebpf;
 use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeScope};
 use aya::programs::{ProgramError, UProbe};
-use ehl_probes_common::call::Cookie;
+use ehl_probes_common::call::{Cookie, Rest};
 
 use super::File;
 use crate::tls::site::{Exit, Site};
@@ -29,7 +29,7 @@ pub(super) struct Places {
     pub(super) returns: Vec<Place>,
     /// The instructions at which they end.
     pub(super) exits: Vec<Place>,
-    /// The instructions at which calls that read have ended, of which nothing else is seen.
+    /// The instructions at which calls that read have ended, or hand out what they have read. Nothing else is seen of these.
     pub(super) reads: Vec<Place>,
 }
 
@@ -37,17 +37,21 @@ impl Places {
     pub(super) fn of(sites: &[Site]) -> Self {
         let mut places = Self::default();
         for site in sites {
-            let cookie = Cookie { call: site.call, length: site.length, held: None };
+            let mut read = |rest| places.reads.push((site.entry, Cookie { call: site.call, length: site.length, rest }.pack()));
             match site.exit {
+                Exit::Here(held) => {
+                    read(Rest::Held(held));
+                    continue;
+                }
+                Exit::Copy(copying) => {
+                    read(Rest::Copying(copying));
+                    continue;
+                }
                 Exit::None => {}
                 Exit::Return => places.returns.push((site.entry, 0)),
                 Exit::After(offset) => places.exits.push((offset, 0)),
-                Exit::Here(held) => {
-                    places.reads.push((site.entry, Cookie { held: Some(held), ..cookie }.pack()));
-                    continue;
-                }
             }
-            places.entries.push((site.entry, cookie.pack()));
+            places.entries.push((site.entry, Cookie { call: site.call, length: site.length, rest: Rest::Arguments }.pack()));
         }
         places
     }

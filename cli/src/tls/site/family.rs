@@ -163,7 +163,7 @@ fn has_connection_and_buffer(call: &Handover) -> bool {
 }
 
 /// The function that a stub of the procedure linkage table jumps to.
-fn stub_name<'a>(image: &Image<'a>, address: u64) -> Option<&'a str> {
+pub(super) fn stub_name<'a>(image: &Image<'a>, address: u64) -> Option<&'a str> {
     image.bound_at(stub_slot(image, address)?)
 }
 

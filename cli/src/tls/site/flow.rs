@@ -10,8 +10,8 @@ use super::instruction::{decode, is_near_jump};
 use super::state::State;
 use super::value::Value;
 
-/// More instructions than this are not followed: what is looked for are wrappers.
-const MOST_STEPS: usize = 4_000;
+/// More instructions than this are not followed, counted as often as something is learnt of them.
+const MOST_STEPS: usize = 20_000;
 
 /// A call, or a jump that leaves the function for good.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@
 //! stepping it. Nothing is taken from the name of a library or its version: what the code does decides, and where that is not certain, the
 //! exported functions are probed as they are documented.
 
+mod copies;
 mod family;
 mod flow;
 mod frames;
@@ -21,7 +22,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use ehl_probes_common::call::{Call, Held, Length};
+use ehl_probes_common::call::{Call, Copying, Held, Length};
 
 use family::{Export, Form};
 use image::Image;
@@ -35,8 +36,8 @@ pub struct Site {
     pub serves: Vec<String>,
     /// The function that is probed, as far as it has a name: `ssl_read_internal`.
     pub function: String,
-    /// Offset in the file of the instruction where the call begins, its arguments in their registers; of that where it has ended, with
-    /// [`Exit::Here`].
+    /// Offset in the file of the instruction where the call begins, its arguments in their registers; of that where it has ended, or is
+    /// about to, with [`Exit::Here`] and [`Exit::Copy`].
     pub entry: u64,
     /// Where it has ended.
     pub exit: Exit,
@@ -59,6 +60,8 @@ pub enum Exit {
     After(u64),
     /// By the one uprobe, where the result is in eax and the rest is held so. Nothing is seen of the begin.
     Here(Held),
+    /// By the one uprobe, at a call of `memcpy` that hands out what was read: all of it, or a part of several. Nothing else is seen.
+    Copy(Copying),
 }
 
 /// What was found in a file.

@@ -2,12 +2,14 @@
 
 use ehl_probes_common::call::{Call, Length};
 
+use super::copies::{self, Copy};
 use super::family::{Export, Inner, Pass, Root};
 use super::frames::function_around;
 use super::image::{Function, Image};
 use super::instruction::decode;
+use super::reader::{self, End};
 use super::straight::{Place, entry, result};
-use super::{Exit, Site, Sites, Why, reader};
+use super::{Exit, Site, Sites, Why};
 
 /// How many arguments a probe at a function's beginning reads.
 const CONNECTION: u8 = 1;
@@ -111,16 +113,26 @@ impl Family<'_> {
         known.unwrap_or(Function { address, size: 0 })
     }
 
-    /// One probe for each read, where it has ended, if it is certain where that is and the kernel emulates it.
+    /// One probe for each read, where it hands out its bytes or where it has ended, if it is certain where that is and the kernel emulates
+    /// it.
     fn add_ends(&self, sites: &mut Sites) -> bool {
         let Some(ends) = reader::ends(self.image, self.roots, self.inner) else { return false };
-        let serves: Vec<_> = self.roots.iter().flat_map(|root| root.serves.iter().copied()).collect();
-        for reader::End { function, place, held } in ends {
-            let unnamed = || format!("reader of {}", serves.first().unwrap_or(&"?"));
-            let name = self.image.name_at(function).map_or_else(unnamed, str::to_owned);
-            sites.add(site(self.image, self.call, Some(place), Exit::Here(held), Length::Fourth, &name, &serves), &serves);
+        match copies::copies(self.image, ends.getter) {
+            Some(copies) => copies.into_iter().for_each(|Copy { function, place, copying }| {
+                self.add_end(sites, function, place, Exit::Copy(copying), Length::Third);
+            }),
+            None => ends.places.into_iter().for_each(|End { function, place, held }| {
+                self.add_end(sites, function, place, Exit::Here(held), Length::Fourth);
+            }),
         }
         true
+    }
+
+    fn add_end(&self, sites: &mut Sites, function: u64, place: Place, exit: Exit, length: Length) {
+        let serves: Vec<_> = self.roots.iter().flat_map(|root| root.serves.iter().copied()).collect();
+        let unnamed = || format!("reader of {}", serves.first().unwrap_or(&"?"));
+        let name = self.image.name_at(function).map_or_else(unnamed, str::to_owned);
+        sites.add(site(self.image, self.call, Some(place), exit, length, &name, &serves), &serves);
     }
 
     fn inner_name(&self, inner: Inner) -> String {
@@ -139,7 +151,7 @@ fn arguments(export: Export) -> u8 {
 
 fn arguments_of(length: Length) -> u8 {
     match length {
-        Length::Returned => CONNECTION_BUFFER_SIZE,
+        Length::Returned | Length::Third => CONNECTION_BUFFER_SIZE,
         Length::Fourth => 4,
         Length::Fifth => 5,
     }

@@ -38,8 +38,17 @@ pub(super) struct End {
     pub(super) held: Held,
 }
 
+/// Where all reads end, and what gets them their bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Ends {
+    /// The places.
+    pub(super) places: Vec<End>,
+    /// Where in the tables the function is that gets the bytes, `ssl_read_bytes`.
+    pub(super) getter: i64,
+}
+
 /// Where all reads end that come by these functions, if that is certain.
-pub(super) fn ends(image: &Image<'_>, roots: &[Root], inner: Option<Inner>) -> Option<Vec<End>> {
+pub(super) fn ends(image: &Image<'_>, roots: &[Root], inner: Option<Inner>) -> Option<Ends> {
     let readers = match inner {
         Some(inner) => vec![(function_at(image, inner.address)?, Form::Ex)],
         None => roots.iter().map(|root| (root.export.function, root.export.form)).collect(),
@@ -130,7 +139,7 @@ impl Reader {
     }
 
     /// Behind each of the calls that read.
-    fn ends(self, image: &Image<'_>, calls: &Calls, table: i64) -> Option<Vec<End>> {
+    fn ends(self, image: &Image<'_>, calls: &Calls, table: i64) -> Option<Ends> {
         let mut readers = calls.pointed.iter().filter(|call| has_buffer(&call.state)).peekable();
         let offset = Member::of(readers.peek()?.pointer)?.offset;
         // Any other pointer could be the same function's.
@@ -146,10 +155,10 @@ impl Reader {
         if of_member.count() != readers.clone().count() {
             return None;
         }
-        let mut ends = readers.map(|call| self.end(image, calls, call, Member { table, offset })).collect::<Option<Vec<_>>>()?;
-        ends.sort_by_key(|end| end.place.address);
-        ends.dedup();
-        Some(ends)
+        let mut places = readers.map(|call| self.end(image, calls, call, Member { table, offset })).collect::<Option<Vec<_>>>()?;
+        places.sort_by_key(|end| end.place.address);
+        places.dedup();
+        Some(Ends { places, getter: offset })
     }
 
     fn end(self, image: &Image<'_>, calls: &Calls, call: &PointedCall, member: Member) -> Option<End> {
@@ -216,7 +225,7 @@ fn slot(state: &State, least: u8, is_it: impl Fn(Value) -> bool) -> Option<Slot>
     }
 }
 
-fn function_at(image: &Image<'_>, address: u64) -> Option<Function> {
+pub(super) fn function_at(image: &Image<'_>, address: u64) -> Option<Function> {
     function_around(image, address).filter(|function| function.address == address)
 }
 

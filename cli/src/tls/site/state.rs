@@ -121,9 +121,9 @@ impl State {
             Mnemonic::Lea if target.is_gpr64() && instruction.is_ip_rel_memory_operand() => {
                 Value::Constant(instruction.ip_rel_memory_address())
             }
-            Mnemonic::Lea if target.is_gpr64() => Value::Stack(self.stack_place(instruction)?),
+            Mnemonic::Lea if target.is_gpr64() => self.address(instruction),
             Mnemonic::Xor if is_clearing(instruction) => Value::Constant(0),
-            Mnemonic::Add | Mnemonic::Sub if target.is_gpr64() => self.moved(instruction, target)?,
+            Mnemonic::Add | Mnemonic::Sub if target.is_gpr64() => self.moved(instruction, target),
             Mnemonic::Pop if target.is_gpr64() => self.top()?,
             _ => return None,
         };
@@ -191,14 +191,24 @@ impl State {
         Some(Whereabouts::Stack(at.checked_sub(top)?, *size))
     }
 
-    fn moved(&self, instruction: &Instruction, target: Register) -> Option<Value> {
-        let Value::Stack(at) = self.get(target) else { return None };
-        let by = match instruction.op1_kind() {
-            OpKind::Immediate8to64 | OpKind::Immediate32to64 => instruction.immediate(1).cast_signed(),
-            _ => return None,
-        };
-        let by = if instruction.mnemonic() == Mnemonic::Sub { by.checked_neg()? } else { by };
-        at.checked_add(by).map(Value::Stack)
+    /// The address that the memory operand has.
+    fn address(&self, instruction: &Instruction) -> Value {
+        let place = self.stack_place(instruction).map(Value::Stack);
+        place.unwrap_or_else(|| sum(self.get(instruction.memory_base()), self.get(instruction.memory_index())))
+    }
+
+    fn moved(&self, instruction: &Instruction, target: Register) -> Value {
+        let before = self.get(target);
+        match (before, instruction.op1_kind()) {
+            (Value::Stack(at), OpKind::Immediate8to64 | OpKind::Immediate32to64) => {
+                let by = instruction.immediate(1).cast_signed();
+                let is_down = instruction.mnemonic() == Mnemonic::Sub;
+                let moved = if is_down { at.checked_sub(by) } else { at.checked_add(by) };
+                moved.map_or(Value::Unknown, Value::Stack)
+            }
+            (_, OpKind::Register) if instruction.mnemonic() == Mnemonic::Add => sum(before, self.get(instruction.op1_register())),
+            _ => before.moved(),
+        }
     }
 
     fn top(&self) -> Option<Value> {
@@ -219,6 +229,7 @@ impl State {
         match source.size() {
             8 if source.is_gpr() => Some((at, self.get(source), 8)),
             4 if source.is_gpr() => Some((at, self.get(source.full_register()), 4)),
+            1 if is_lowest_byte(source) => Some((at, self.get(source.full_register()), 1)),
             _ => None,
         }
     }
@@ -280,6 +291,11 @@ impl State {
     }
 }
 
+/// A pointer and a distance, in either order.
+fn sum(one: Value, other: Value) -> Value {
+    if one.pointer().is_some() { one.moved() } else { other.moved() }
+}
+
 fn writes(access: OpAccess) -> bool {
     !matches!(access, OpAccess::None | OpAccess::Read | OpAccess::CondRead | OpAccess::NoMemAccess)
 }
@@ -292,6 +308,11 @@ fn has_length(instruction: &Instruction) -> bool {
 /// Whether the instruction's first operand, which most write, is the stack pointer.
 fn names_stack_pointer(instruction: &Instruction) -> bool {
     instruction.op0_kind() == OpKind::Register && instruction.op0_register().full_register() == Register::RSP
+}
+
+/// Whether it is the byte that a register of 64 bits has lowest.
+fn is_lowest_byte(register: Register) -> bool {
+    register.is_gpr8() && !matches!(register, Register::AH | Register::BH | Register::CH | Register::DH)
 }
 
 /// Whether it is how compilers write zero.

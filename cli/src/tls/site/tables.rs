@@ -38,11 +38,21 @@ const MOST_STEPS: usize = 8;
 
 /// The function that all tables have at an offset, if it is one.
 pub(super) fn function_at(image: &Image<'_>, offset: i64) -> Option<u64> {
+    function_in(image, offset, |_| true)
+}
+
+/// The same of those for TLS over a stream: datagrams, which HTTP does not use, are read in another way.
+pub(super) fn stream_function_at(image: &Image<'_>, offset: i64) -> Option<u64> {
+    function_in(image, offset, |method| !method.starts_with("DTLS"))
+}
+
+fn function_in(image: &Image<'_>, offset: i64, is_asked: impl Fn(&str) -> bool) -> Option<u64> {
     let functions = image.functions(METHODS);
     if functions[..GENERAL].iter().all(Option::is_none) {
         return None;
     }
-    let tables = functions.into_iter().flatten().map(|function| table(image, function.address));
+    let asked = functions.into_iter().zip(METHODS).filter(|(_, method)| is_asked(method));
+    let tables = asked.filter_map(|(function, _)| function).map(|function| table(image, function.address));
     let mut pointers = tables.map(|table| image.pointer(table?.checked_add_signed(offset)?)).collect::<Option<Vec<_>>>()?;
     pointers.dedup();
     match pointers[..] {

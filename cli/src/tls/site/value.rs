@@ -11,6 +11,8 @@ pub(super) enum Value {
     Extended(u8),
     /// Its low half, and anything above.
     Low(u8),
+    /// The argument, a pointer, moved by who knows how far: somewhere in what it points to.
+    Within(u8),
     /// The stack pointer at the function's first instruction, and so many bytes.
     Stack(i64),
     /// What a call has returned.
@@ -28,6 +30,7 @@ impl Value {
     pub(super) fn meet(self, other: Value) -> Value {
         match (self.argument(), other.argument()) {
             _ if self == other => self,
+            _ if self.pointer().is_some() && self.pointer() == other.pointer() => self.moved(),
             (Some(mine), Some(theirs)) if mine == theirs => Value::Low(mine),
             _ => Value::Unknown,
         }
@@ -39,6 +42,19 @@ impl Value {
             Value::Argument(number) | Value::Extended(number) | Value::Low(number) => Some(number),
             _ => None,
         }
+    }
+
+    /// The number of the argument that this points into.
+    pub(super) fn pointer(self) -> Option<u8> {
+        match self {
+            Value::Argument(number) | Value::Within(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// A pointer after it was moved.
+    pub(super) fn moved(self) -> Value {
+        self.pointer().map_or(Value::Unknown, Value::Within)
     }
 
     /// Its low half, extended.

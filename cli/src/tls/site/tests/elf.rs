@@ -190,28 +190,49 @@ fn section(elf: &mut Vec<u8>, kind: u64, link: u64, bytes: &[u8]) -> [u64; 8] {
 
 fn symbols(pieces: &[Piece], wanted: &str) -> (Vec<u8>, Vec<u8>) {
     let (mut symbols, mut names) = (vec![0; 24], vec![0]);
+    let mut add = |name: &str, section: u8, address: u64, size: u64| {
+        symbols.extend((names.len() as u32).to_le_bytes());
+        symbols.extend([0x12, 0, section, 0]);
+        symbols.extend(address.to_le_bytes());
+        symbols.extend(size.to_le_bytes());
+        names.extend(name.bytes().chain([0]));
+    };
     for piece in pieces {
         if let Piece::Code { kind, name, address, size, .. } = piece
             && kind == wanted
         {
-            symbols.extend((names.len() as u32).to_le_bytes());
-            symbols.extend([0x12, 0, 1, 0]);
-            symbols.extend(address.to_le_bytes());
-            symbols.extend(size.to_le_bytes());
-            names.extend(name.bytes().chain([0]));
+            add(name, 1, *address, *size);
         }
+    }
+    if wanted == "export" {
+        imported(pieces).for_each(|name| add(name, 0, 0, 0));
     }
     (symbols, names)
 }
 
-/// What the loader writes where, by the number of the exported symbol.
+fn exported(pieces: &[Piece]) -> impl Iterator<Item = &str> {
+    pieces.iter().filter_map(|piece| match piece {
+        Piece::Code { kind, name, .. } if kind == "export" => Some(name.as_str()),
+        _ => None,
+    })
+}
+
+/// What another file has.
+fn imported(pieces: &[Piece]) -> impl Iterator<Item = &str> {
+    let bound = pieces.iter().filter_map(|piece| match piece {
+        Piece::Bind { name, .. } => Some(name.as_str()),
+        _ => None,
+    });
+    bound.filter(|name| !exported(pieces).any(|exported| exported == *name))
+}
+
+/// What the loader writes where, by the number of the symbol.
 fn relocations(pieces: &[Piece]) -> Vec<u8> {
-    let exported: Vec<_> = pieces.iter().filter(|piece| matches!(piece, Piece::Code { kind, .. } if kind == "export")).collect();
-    let number = |wanted: &str| exported.iter().position(|piece| matches!(piece, Piece::Code { name, .. } if name == wanted));
+    let number = |wanted: &str| exported(pieces).chain(imported(pieces)).position(|name| name == wanted);
     let mut table = Vec::new();
     for piece in pieces {
         if let Piece::Bind { name, slot } = piece {
-            let symbol = number(name).expect("an exported symbol") as u64 + 1;
+            let symbol = number(name).expect("a symbol") as u64 + 1;
             [*slot, symbol << 32 | 7, 0].iter().for_each(|word| table.extend(word.to_le_bytes()));
         }
     }

@@ -1,5 +1,6 @@
 //! Sites in the code of real libraries, of which each fixture has the few functions that matter, at their addresses.
 
+mod copies;
 mod damage;
 mod elf;
 mod reads;
@@ -33,6 +34,7 @@ fn told(elf: &[u8], returns: bool) -> String {
         let exit = match exit {
             Exit::After(offset) => format!("After({:x})", address(offset)),
             Exit::Here(held) => told_held(held),
+            Exit::Copy(copying) => told_copying(copying),
             other => format!("{other:?}"),
         };
         let traps = if is_emulated { "emulated" } else { "stepped" };
@@ -47,12 +49,19 @@ fn told(elf: &[u8], returns: bool) -> String {
 
 /// Where things are: `ssl=r3 buffer=r5 length=s8 peek=r13`.
 fn told_held(Held { ssl, buffer, length_at, peek }: Held) -> String {
-    let told = |slot| match slot {
+    let peek = peek.map_or_else(|| "none".to_owned(), told_slot);
+    format!("Here(ssl={} buffer={} length={} peek={peek})", told_slot(ssl), told_slot(buffer), told_slot(length_at))
+}
+
+fn told_copying(Copying { ssl, kind, peek }: Copying) -> String {
+    format!("Copy(ssl={} kind={} peek={})", told_slot(ssl), told_slot(kind), told_slot(peek))
+}
+
+fn told_slot(slot: Slot) -> String {
+    match slot {
         Slot::Register(number) => format!("r{number}"),
         Slot::Stack(offset) => format!("s{offset}"),
-    };
-    let peek = peek.map_or_else(|| "none".to_owned(), told);
-    format!("Here(ssl={} buffer={} length={} peek={peek})", told(ssl), told(buffer), told(length_at))
+    }
 }
 
 #[test]

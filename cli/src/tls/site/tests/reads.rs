@@ -2,16 +2,16 @@
 
 use super::*;
 
-const DEBIAN_READS: &str = include_str!("code/debian-12-reads.txt");
-const PSYCOPG2_OLD_READS: &str = include_str!("code/psycopg2-2.9.5-reads.txt");
-const PSYCOPG2_READS: &str = include_str!("code/psycopg2-2.9.13-reads.txt");
-const CRYPTOGRAPHY_READS: &str = include_str!("code/cryptography-50.0.2-reads.txt");
-const NODE_READS: &str = include_str!("code/node-22-reads.txt");
+pub(super) const DEBIAN_READS: &str = include_str!("code/debian-12-reads.txt");
+pub(super) const PSYCOPG2_OLD_READS: &str = include_str!("code/psycopg2-2.9.5-reads.txt");
+pub(super) const PSYCOPG2_READS: &str = include_str!("code/psycopg2-2.9.13-reads.txt");
+pub(super) const CRYPTOGRAPHY_READS: &str = include_str!("code/cryptography-50.0.2-reads.txt");
+pub(super) const NODE_READS: &str = include_str!("code/node-22-reads.txt");
 pub(super) const CET_READS: &str = include_str!("code/cet-reads.txt");
 const STACK_READS: &str = include_str!("code/stack-reads.txt");
 
 /// The lines about reads.
-fn told_reads(elf: &[u8], returns: bool) -> String {
+pub(super) fn told_reads(elf: &[u8], returns: bool) -> String {
     told(elf, returns)
         .lines()
         .filter(|line| line.contains("Read ") || line.contains("no SSL_read"))
@@ -20,7 +20,7 @@ fn told_reads(elf: &[u8], returns: bool) -> String {
 
 /// The same of a file of these fixtures, with or without uretprobes.
 #[track_caller]
-fn assert_reads(fixtures: &str, expected: &str) {
+pub(super) fn assert_reads(fixtures: &str, expected: &str) {
     assert_eq!(told_reads(&elf(fixtures), true), expected);
     assert_eq!(told_reads(&elf(fixtures), false), expected);
 }

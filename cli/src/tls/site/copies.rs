@@ -1,0 +1,96 @@
+//! Finds where each read of an OpenSSL hands out its bytes: the calls of `memcpy`, deeper still than where reads end.
+//!
+//! What gets the bytes of reads, `ssl_read_bytes(ssl, type, &type, buffer, length, peek, &length)`, takes records apart and copies what they hold
+//! to the buffer. It does so when there is something to read and not else, so that a server that reads until there is nothing left pays
+//! half of what it pays at the ends of its reads. What is not certain in all of this is not taken.
+
+use ehl_probes_common::call::{Copying, Slot};
+use iced_x86::Register;
+
+use super::family::stub_name;
+use super::flow::{Handover, all_calls};
+use super::image::Image;
+use super::instruction::decode;
+use super::reader::function_at;
+use super::state::{ARGUMENTS, State, Whereabouts};
+use super::straight::Place;
+use super::tables;
+use super::value::Value;
+
+/// Arguments of the function that gets the bytes.
+const CONNECTION: u8 = 0;
+const KIND: u8 = 1;
+const BUFFER: u8 = 3;
+const PEEK: u8 = 5;
+
+/// Where a read hands out bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Copy {
+    /// The function.
+    pub(super) function: u64,
+    /// The call.
+    pub(super) place: Place,
+    /// Where what tells the read is then.
+    pub(super) copying: Copying,
+}
+
+/// Where all reads hand out their bytes whose function is there in the tables, if that is certain, and the kernel emulates it.
+pub(super) fn copies(image: &Image<'_>, getter: i64) -> Option<Vec<Copy>> {
+    let function = function_at(image, tables::stream_function_at(image, getter)?)?;
+    let calls = all_calls(image, function)?;
+    if calls.pointed.iter().any(|call| has_buffer(&call.state)) {
+        return None;
+    }
+    let mut copies = Vec::new();
+    for call in &calls.direct {
+        if has_buffer(&call.state) {
+            copies.push(Copy::at(image, function.address, call)?);
+        } else if is_copy(image, call) && !is_elsewhere(call.state.get(Register::RDI)) {
+            return None;
+        }
+    }
+    if copies.is_empty() { None } else { Some(copies) }
+}
+
+impl Copy {
+    fn at(image: &Image<'_>, function: u64, call: &Handover) -> Option<Self> {
+        let is_whole = call.state.get(Register::RDI).pointer() == Some(BUFFER) && is_copy(image, call);
+        let step = decode(image.code(call.at)?, call.at)?;
+        if !is_whole || call.is_jump || !step.is_emulated() {
+            return None;
+        }
+        let copying = Copying {
+            ssl: slot(&call.state, 8, |value| value == Value::Argument(CONNECTION))?,
+            kind: slot(&call.state, 1, |value| value.argument() == Some(KIND))?,
+            peek: slot(&call.state, 4, |value| value.argument() == Some(PEEK))?,
+        };
+        Some(Self { function, place: Place::at(&step), copying })
+    }
+}
+
+/// Whether a called function finds the buffer, or a place in it, among its arguments. Where it still is in the register in which this one got
+/// it, next to the connection, nothing tells whether it is handed on: what is called so has fewer arguments.
+fn has_buffer(state: &State) -> bool {
+    let is_left = |register| register == Register::RCX && state.get(register) == Value::Argument(BUFFER);
+    ARGUMENTS.iter().any(|register| state.get(*register).pointer() == Some(BUFFER) && !is_left(*register))
+}
+
+fn is_copy(image: &Image<'_>, call: &Handover) -> bool {
+    stub_name(image, call.target) == Some("memcpy")
+}
+
+/// Whether it is certain that it does not point to the buffer: handshakes are put together within the connection.
+fn is_elsewhere(pointer: Value) -> bool {
+    pointer.pointer() == Some(CONNECTION) || matches!(pointer, Value::Stack(_))
+}
+
+/// Where a value of so many bytes is, if it is near.
+fn slot(state: &State, least: u8, is_it: impl Fn(Value) -> bool) -> Option<Slot> {
+    match state.find(is_it)? {
+        Whereabouts::Register(number) => Some(Slot::Register(number)),
+        Whereabouts::Stack(offset, size) => {
+            let offset = u16::try_from(offset).ok()?;
+            (size >= least && offset + u16::from(least) <= Copying::REACH).then_some(Slot::Stack(offset))
+        }
+    }
+}
