@@ -4,7 +4,7 @@
 //! programs share. `scripts/build-probes` makes the objects from `src/bin`.
 
 #![cfg_attr(target_arch = "bpf", no_std)]
-#![cfg_attr(all(target_arch = "bpf", feature = "packets"), feature(asm_experimental_arch))]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 #[cfg(target_arch = "bpf")]
 pub mod kernel;

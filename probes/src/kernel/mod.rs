@@ -8,6 +8,7 @@ pub mod filter;
 #[cfg(feature = "packets")]
 pub mod packets;
 pub mod records;
+pub mod shared;
 #[cfg(feature = "streams")]
 pub mod tap;
 

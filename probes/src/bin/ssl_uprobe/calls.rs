@@ -65,8 +65,13 @@ pub(crate) fn enter(ctx: &ProbeContext) -> Option<()> {
     let (regs, cookie) = unsafe { (&*ctx.regs, bpf_get_attach_cookie(ctx.as_ptr())) };
     let thread = known.or_else(|| threads::insert(id));
     let call = cookie as u32 & 0xff;
+    let key = Key { ssl: regs.rdi, process, zero: 0 };
     if call == CLEARS || call == FREES {
-        return turn(thread, &Key { ssl: regs.rdi, process, zero: 0 }, call == CLEARS);
+        return turn(thread, &key, call == CLEARS);
+    }
+    // Else nobody would note the sockets of one that is joined only when this call has ended.
+    if connections::are_addressed() {
+        find_or_join(&key);
     }
     let Some(frame) = thread.and_then(|Thread { calls, .. }| calls.push(regs.rsp)) else {
         count(Counter::Untracked);
@@ -242,7 +247,7 @@ fn turn(thread: Option<&mut Thread>, key: &Key, begins: bool) -> Option<()> {
             walk(scratch, key, connection, WRITTEN, time_ns, 0, tcp_flag::FIN | tcp_flag::ACK);
             walk(scratch, key, connection, READ, time_ns, 0, tcp_flag::FIN | tcp_flag::ACK);
         }
-        connections::remove(key);
+        connections::remove(key, connection);
     }
     if begins && key.ssl != 0 {
         processes::remember(key.process);

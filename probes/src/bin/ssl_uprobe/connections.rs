@@ -1,12 +1,20 @@
 //! The connections of TLS that processes have.
 
-use aya_ebpf::{macros::map, maps::LruHashMap};
+use aya_ebpf::{
+    macros::map,
+    maps::{Array, LruHashMap},
+};
+use ehl_probes::kernel::shared;
 use ehl_probes_common::connection::phase;
-use ehl_probes_common::tls::{Connection, Key};
+use ehl_probes_common::tls::{Connection, Ends, Key};
 
 /// The least recently used connection makes room: what it reads and writes afterwards is joined anew.
 #[map]
 static TLS_CONNECTIONS: LruHashMap<Key, Connection> = LruHashMap::with_max_entries(32 * 1024, 0);
+
+/// How many of them have no addresses. Those that made room are not taken off: it may be too many, never too few.
+#[map]
+static UNADDRESSED: Array<u32> = Array::with_max_entries(1, 0);
 
 static NEW: Connection = Connection::NEW;
 
@@ -21,6 +29,10 @@ pub(crate) fn find(key: &Key) -> Option<&'static mut Connection> {
 #[inline(always)]
 pub(crate) fn insert(key: &Key, id: u64, from_start: bool) -> Option<&'static mut Connection> {
     TLS_CONNECTIONS.insert(key, &NEW, 0).ok()?;
+    if let Some(number) = UNADDRESSED.get_ptr_mut(0) {
+        // SAFETY: a map value, which nobody writes in another way.
+        unsafe { shared::count(number) };
+    }
     let connection = find(key)?;
     connection.id = id;
     if from_start {
@@ -33,6 +45,34 @@ pub(crate) fn insert(key: &Key, id: u64, from_start: bool) -> Option<&'static mu
 
 /// Forgets a connection.
 #[inline(always)]
-pub(crate) fn remove(key: &Key) {
+pub(crate) fn remove(key: &Key, connection: &Connection) {
+    if connection.is_addressed == 0 {
+        one_less_unaddressed();
+    }
     let _ = TLS_CONNECTIONS.remove(key);
+}
+
+/// Notes between which addresses a connection is.
+#[inline(always)]
+pub(crate) fn address(connection: &mut Connection, ends: Ends) {
+    connection.ends = ends;
+    if connection.is_addressed == 0 {
+        connection.is_addressed = 1;
+        one_less_unaddressed();
+    }
+}
+
+#[inline(always)]
+fn one_less_unaddressed() {
+    if let Some(number) = UNADDRESSED.get_ptr_mut(0) {
+        // SAFETY: a map value, which nobody writes in another way.
+        unsafe { shared::discount(number) };
+    }
+}
+
+/// Whether all connections that are known have addresses.
+#[inline(always)]
+pub(crate) fn are_addressed() -> bool {
+    // SAFETY: a number, valid for every bit pattern, that is written as a whole.
+    UNADDRESSED.get_ptr(0).is_some_and(|number| unsafe { core::ptr::read_volatile(number) } == 0)
 }

@@ -1,8 +1,10 @@
-//! Through which socket the bytes of a call went, and so between which addresses.
+//! Through which socket the bytes of a call went, and so between which addresses. Every process's sockets come by here, so that nothing is
+//! looked at unless a connection lacks addresses.
 
 use ehl_probes_common::packet::Address;
 use ehl_probes_common::tls::{Connection, Ends};
 
+use crate::connections;
 use crate::kernel_types::{SOCK_FAMILY, SOCK_LOCAL_PORT, SOCK_LOCAL_V4, SOCK_LOCAL_V6, SOCK_REMOTE_PORT, SOCK_REMOTE_V4, SOCK_REMOTE_V6};
 use crate::threads::{self, Calls, Frame, Receipts, Thread};
 
@@ -29,6 +31,7 @@ const ADDED: [u32; 3] = [17, 24, 16];
 #[inline(always)]
 pub(crate) fn sent(socket: u64, bytes: i32) {
     if bytes > 0
+        && !connections::are_addressed()
         && let Some(Thread { calls, .. }) = threads::find(threads::current())
     {
         moved(calls, socket, bytes);
@@ -39,6 +42,7 @@ pub(crate) fn sent(socket: u64, bytes: i32) {
 #[inline(always)]
 pub(crate) fn received(socket: u64, bytes: i32) {
     if bytes > 0
+        && !connections::are_addressed()
         && let Some(Thread { calls, receipts, .. }) = threads::find(threads::current())
     {
         receipts.note(socket, bytes as u32);
@@ -75,8 +79,7 @@ unsafe extern "C" fn ehl_address(connection: *mut Connection, frame: *const Fram
     // SAFETY: by the caller's promise.
     let (Some(connection), Some(frame)) = (unsafe { (connection.as_mut(), frame.as_ref()) }) else { return 0 };
     if let Some(ends) = ends(frame, length as u64, is_write != 0) {
-        connection.ends = ends;
-        connection.is_addressed = 1;
+        connections::address(connection, ends);
     }
     0
 }
@@ -126,8 +129,7 @@ unsafe extern "C" fn ehl_address_at(connection: *mut Connection, socket: u64) ->
     // SAFETY: by the caller's promise.
     let Some(connection) = (unsafe { connection.as_mut() }) else { return 0 };
     if let Some(ends) = read(socket) {
-        connection.ends = ends;
-        connection.is_addressed = 1;
+        connections::address(connection, ends);
     }
     0
 }

@@ -11,7 +11,8 @@ use ehl_probes_common::{
     record::tcp_flag::{ACK, RST, SYN},
 };
 
-use super::{Frame, shared};
+use super::Frame;
+use crate::kernel::shared;
 
 /// Its size is set by user space before loading.
 #[map]

@@ -3,7 +3,6 @@
 pub mod direct;
 mod filter;
 mod flows;
-mod shared;
 
 use core::arch::asm;
 

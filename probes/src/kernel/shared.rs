@@ -11,7 +11,7 @@ const ATTEMPTS: u32 = 4;
 /// # Safety
 /// The number is in a valid map value, and nobody writes it but through this module.
 #[inline(always)]
-pub(super) unsafe fn add(number: *mut u64, more: u64) {
+pub unsafe fn add(number: *mut u64, more: u64) {
     // SAFETY: by the caller's promise.
     unsafe { asm!("lock *(u64 *)({number} + 0) += {more}", number = in(reg) number, more = in(reg) more, options(nostack)) };
 }
@@ -21,9 +21,19 @@ pub(super) unsafe fn add(number: *mut u64, more: u64) {
 /// # Safety
 /// As of [`add`].
 #[inline(always)]
-pub(super) unsafe fn count(number: *mut u32) {
+pub unsafe fn count(number: *mut u32) {
     // SAFETY: by the caller's promise.
     unsafe { asm!("lock *(u32 *)(r1 + 0) += w2", in("r1") number, in("r2") 1u64, options(nostack)) };
+}
+
+/// Takes one from it.
+///
+/// # Safety
+/// As of [`add`].
+#[inline(always)]
+pub unsafe fn discount(number: *mut u32) {
+    // SAFETY: by the caller's promise.
+    unsafe { asm!("lock *(u32 *)(r1 + 0) += w2", in("r1") number, in("r2") u32::MAX as u64, options(nostack)) };
 }
 
 /// Sets bits of it; only writes if there are new ones.
@@ -31,7 +41,7 @@ pub(super) unsafe fn count(number: *mut u32) {
 /// # Safety
 /// As of [`add`].
 #[inline(always)]
-pub(super) unsafe fn set(number: *mut u32, bits: u32) {
+pub unsafe fn set(number: *mut u32, bits: u32) {
     // SAFETY: by the caller's promise.
     unsafe {
         if number.read_volatile() | bits != number.read_volatile() {
@@ -45,7 +55,7 @@ pub(super) unsafe fn set(number: *mut u32, bits: u32) {
 /// # Safety
 /// As of [`add`].
 #[inline(always)]
-pub(super) unsafe fn replace(number: *mut u32, with: impl Fn(u32) -> u32) {
+pub unsafe fn replace(number: *mut u32, with: impl Fn(u32) -> u32) {
     // SAFETY: by the caller's promise.
     unsafe {
         let mut old = number.read_volatile();
