@@ -23,6 +23,9 @@ const KIND: u8 = 1;
 const BUFFER: u8 = 3;
 const PEEK: u8 = 5;
 
+/// What copies, as the C standard names it.
+const COPY: &str = "memcpy";
+
 /// Where a read hands out bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Copy {
@@ -38,23 +41,20 @@ pub(super) struct Copy {
 pub(super) fn copies(image: &Image<'_>, getter: i64) -> Option<Vec<Copy>> {
     let function = function_at(image, tables::stream_function_at(image, getter)?)?;
     let calls = all_calls(image, function)?;
-    if calls.pointed.iter().any(|call| has_buffer(&call.state)) {
+    let may_take = |state: &State, name| has_buffer(state) || name == Some(COPY) && !is_elsewhere(state.get(Register::RDI));
+    if calls.pointed.iter().any(|call| may_take(&call.state, None))
+        || calls.bound.iter().any(|call| may_take(&call.state, image.bound_at(call.slot)))
+    {
         return None;
     }
-    let mut copies = Vec::new();
-    for call in &calls.direct {
-        if has_buffer(&call.state) {
-            copies.push(Copy::at(image, function.address, call)?);
-        } else if is_copy(image, call) && !is_elsewhere(call.state.get(Register::RDI)) {
-            return None;
-        }
-    }
+    let taking = calls.direct.iter().filter(|call| may_take(&call.state, stub_name(image, call.target)));
+    let copies = taking.map(|call| Copy::at(image, function.address, call)).collect::<Option<Vec<_>>>()?;
     if copies.is_empty() { None } else { Some(copies) }
 }
 
 impl Copy {
     fn at(image: &Image<'_>, function: u64, call: &Handover) -> Option<Self> {
-        let is_whole = call.state.get(Register::RDI).pointer() == Some(BUFFER) && is_copy(image, call);
+        let is_whole = call.state.get(Register::RDI).pointer() == Some(BUFFER) && stub_name(image, call.target) == Some(COPY);
         let step = decode(image.code(call.at)?, call.at)?;
         if !is_whole || call.is_jump || !step.is_emulated() {
             return None;
@@ -73,10 +73,6 @@ impl Copy {
 fn has_buffer(state: &State) -> bool {
     let is_left = |register| register == Register::RCX && state.get(register) == Value::Argument(BUFFER);
     ARGUMENTS.iter().any(|register| state.get(*register).pointer() == Some(BUFFER) && !is_left(*register))
-}
-
-fn is_copy(image: &Image<'_>, call: &Handover) -> bool {
-    stub_name(image, call.target) == Some("memcpy")
 }
 
 /// Whether it is certain that it does not point to the buffer: handshakes are put together within the connection.

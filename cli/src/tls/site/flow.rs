@@ -41,12 +41,23 @@ pub(super) struct PointedCall {
     pub(super) state: State,
 }
 
+/// A call of another file's function, through the loader's table of them.
+#[derive(Clone, Debug)]
+pub(super) struct BoundCall {
+    /// The place in the table.
+    pub(super) slot: u64,
+    /// What the called function finds.
+    pub(super) state: State,
+}
+
 /// All that a function calls.
 #[derive(Clone, Debug)]
 pub(super) struct Calls {
     /// By a fixed address.
     pub(super) direct: Vec<Handover>,
-    /// Through a pointer.
+    /// Through the loader's table.
+    pub(super) bound: Vec<BoundCall>,
+    /// Through any other pointer.
     pub(super) pointed: Vec<PointedCall>,
     /// Where its jumps go.
     pub(super) jumps: Vec<u64>,
@@ -65,7 +76,7 @@ pub(super) fn all_calls(image: &Image<'_>, function: Function) -> Option<Calls> 
     if walk.known.is_empty() || walk.is_astray() {
         return None;
     }
-    Some(Calls { pointed: walk.pointed(), jumps: walk.jumps(), direct: walk.handovers() })
+    Some(Calls { bound: walk.bound(), pointed: walk.pointed(), jumps: walk.jumps(), direct: walk.handovers() })
 }
 
 /// States before each instruction, until they change no more.
@@ -150,6 +161,14 @@ impl<'a> Walk<'a> {
         })
     }
 
+    fn bound(&self) -> Vec<BoundCall> {
+        let bound = |(address, state): (&u64, &State)| {
+            let instruction = self.instruction(*address).filter(|instruction| is_indirect(instruction) && !is_open(instruction))?;
+            Some(BoundCall { slot: instruction.ip_rel_memory_address(), state: state.clone() })
+        };
+        self.known.iter().filter_map(bound).collect()
+    }
+
     fn pointed(&self) -> Vec<PointedCall> {
         let pointed = |(address, state): (&u64, &State)| {
             let instruction = self.instruction(*address).filter(is_open)?;
@@ -200,8 +219,11 @@ impl<'a> Walk<'a> {
 
 /// Whether it goes where a register or a table says, unless it is the loader's table of the file's own imports.
 fn is_open(instruction: &Instruction) -> bool {
-    let is_indirect = matches!(instruction.flow_control(), FlowControl::IndirectCall | FlowControl::IndirectBranch);
-    is_indirect && !instruction.is_ip_rel_memory_operand()
+    is_indirect(instruction) && !instruction.is_ip_rel_memory_operand()
+}
+
+fn is_indirect(instruction: &Instruction) -> bool {
+    matches!(instruction.flow_control(), FlowControl::IndirectCall | FlowControl::IndirectBranch)
 }
 
 fn is_call(instruction: &Instruction) -> bool {

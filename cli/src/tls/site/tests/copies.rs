@@ -52,12 +52,18 @@ fn does_not_take_copies_of_which_one_goes_to_where_another_ended() {
     assert!(reads.contains("Here") && !reads.contains("Copy"), "{reads}");
 }
 
-/// That reads of Debian's library are seen at their ends when the fixture has something else instead.
+/// Reads of Debian's library when the fixture has something else instead.
 #[track_caller]
-fn assert_uncertain(instead_of: &str, other: &str) {
+fn told_debian(instead_of: &str, other: &str) -> String {
     let changed = DEBIAN_COPIES.replace(instead_of, other);
     assert_ne!(changed, DEBIAN_COPIES);
-    let reads = told_reads(&elf(&format!("{DEBIAN}{DEBIAN_READS}{changed}")), true);
+    told_reads(&elf(&format!("{DEBIAN}{DEBIAN_READS}{changed}")), true)
+}
+
+/// That they are seen at their ends then.
+#[track_caller]
+fn assert_uncertain(instead_of: &str, other: &str) {
+    let reads = told_debian(instead_of, other);
     assert!(reads.contains("Here") && !reads.contains("Copy"), "{reads}");
 }
 
@@ -79,6 +85,16 @@ fn needs_to_know_where_each_copy_goes() {
     assert_uncertain("4c89ff4c29e2", "4c89f74c29e2");
     // `add %rdi,%rdi` for where handshakes are put together: that copy could go to the buffer.
     assert_uncertain("498dbc05c01c0000", "4801ff9090909090");
+}
+
+#[test]
+fn needs_to_know_where_copies_go_that_are_not_called_by_the_stub() {
+    // `call *0x4f1c1(%rip)`, through the slot that the stub takes.
+    let rest = "4929c74939d74c0f47fa480373204c89fa";
+    let by_stub = format!("498dbc05c01c0000{rest}e8eaadfcff4c017b18");
+    let by_slot = |to: &str| format!("{to}{rest}ff15c1f10400909090");
+    assert!(told_debian(&by_stub, &by_slot("498dbc05c01c0000")).contains("Copy"));
+    assert_uncertain(&by_stub, &by_slot("4801ff9090909090"));
 }
 
 #[test]
