@@ -1,9 +1,11 @@
 //! The kernel's memory of connections, as user space finds it while the probe runs and when it is detached.
 
+use aya::Pod;
 use aya::maps::{HashMap, MapData};
-use aya::{Ebpf, Pod};
 use ehl_probes_common::connection::{Connection, Key};
 use ehl_probes_common::tls;
+
+use super::object::Object;
 
 /// What the map of connections holds.
 pub struct Connections {
@@ -32,8 +34,8 @@ unsafe impl Pod for Plain<tls::Connection> {}
 unsafe impl Pod for Plain<tls::Process> {}
 
 impl Connections {
-    pub(super) fn of(ebpf: &mut Ebpf) -> Option<Self> {
-        Some(Self { map: HashMap::try_from(ebpf.take_map("CONNECTIONS")?).ok()? })
+    pub(super) fn of(object: &mut Object) -> Option<Self> {
+        Some(Self { map: object.take_map("CONNECTIONS")? })
     }
 
     /// Calls `each` with every connection that can be read.
@@ -45,9 +47,8 @@ impl Connections {
 }
 
 impl TlsConnections {
-    pub(super) fn of(ebpf: &mut Ebpf) -> Option<Self> {
-        let connections = HashMap::try_from(ebpf.take_map("TLS_CONNECTIONS")?).ok()?;
-        Some(Self { connections, processes: HashMap::try_from(ebpf.take_map("PROCESSES")?).ok()? })
+    pub(super) fn of(object: &mut Object) -> Option<Self> {
+        Some(Self { connections: object.take_map("TLS_CONNECTIONS")?, processes: object.take_map("PROCESSES")? })
     }
 
     /// Calls `each` with every connection that can be read.

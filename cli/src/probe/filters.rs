@@ -3,22 +3,27 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use aya::Ebpf;
 use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::maps::{Array, Map, MapError};
+use aya::maps::{Array, Map, MapData, MapError};
 
 use super::Error;
+use super::object::Object;
 use super::packets::Protocol;
 
 /// Fills `PORTS` and `NETWORKS`. What is empty is not looked at by the programs.
-pub(super) fn fill(probe: &'static str, ebpf: &mut Ebpf, ports: &[RangeInclusive<u16>], networks: &[(IpAddr, u8)]) -> Result<(), Error> {
+pub(super) fn fill(
+    probe: &'static str,
+    object: &mut Object,
+    ports: &[RangeInclusive<u16>],
+    networks: &[(IpAddr, u8)],
+) -> Result<(), Error> {
     let full = |error| full(probe, &error);
     if !ports.is_empty() {
-        let mut map: Array<_, [u64; 1024]> = Array::try_from(map(probe, ebpf, "PORTS")?).map_err(full)?;
+        let mut map: Array<&mut MapData, [u64; 1024]> = map(probe, object, "PORTS")?;
         map.set(0, bits(ports), 0).map_err(full)?;
     }
     if !networks.is_empty() {
-        let mut map: LpmTrie<_, [u8; 16], u8> = LpmTrie::try_from(map(probe, ebpf, "NETWORKS")?).map_err(full)?;
+        let mut map: LpmTrie<&mut MapData, [u8; 16], u8> = map(probe, object, "NETWORKS")?;
         for (address, prefix) in networks {
             let (bytes, prefix) = match address {
                 IpAddr::V4(v4) => (v4.to_ipv6_mapped().octets(), 96 + u32::from(*prefix)),
@@ -31,9 +36,9 @@ pub(super) fn fill(probe: &'static str, ebpf: &mut Ebpf, ports: &[RangeInclusive
 }
 
 /// Fills `PROTOCOLS`, with a bit for each that is an IP protocol.
-pub(super) fn fill_protocols(probe: &'static str, ebpf: &mut Ebpf, protocols: &[Protocol]) -> Result<(), Error> {
+pub(super) fn fill_protocols(probe: &'static str, object: &mut Object, protocols: &[Protocol]) -> Result<(), Error> {
     let full = |error| full(probe, &error);
-    let mut map: Array<_, [u64; 4]> = Array::try_from(map(probe, ebpf, "PROTOCOLS")?).map_err(full)?;
+    let mut map: Array<&mut MapData, [u64; 4]> = map(probe, object, "PROTOCOLS")?;
     let mut bits = [0; 4];
     set_bits(
         &mut bits,
@@ -42,8 +47,8 @@ pub(super) fn fill_protocols(probe: &'static str, ebpf: &mut Ebpf, protocols: &[
     map.set(0, bits, 0).map_err(full)
 }
 
-fn map<'e>(probe: &'static str, ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut Map, Error> {
-    ebpf.map_mut(name).ok_or_else(|| Error::Failed { probe, reason: "the object lacks a map".to_owned() })
+fn map<'o, M: TryFrom<&'o mut Map>>(probe: &'static str, object: &'o mut Object, name: &str) -> Result<M, Error> {
+    object.map(name).ok_or_else(|| Error::Failed { probe, reason: "the object lacks a map".to_owned() })
 }
 
 fn full(probe: &'static str, error: &MapError) -> Error {

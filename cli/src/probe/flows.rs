@@ -1,10 +1,11 @@
 //! The kernel's totals of flows, as user space finds them.
 
+use aya::Pod;
 use aya::maps::{HashMap, MapData, PerCpuArray};
-use aya::{Ebpf, Pod};
 use ehl_probes_common::flow::{FlowKey, FlowTotals};
 
 use super::connections::Plain;
+use super::object::Object;
 
 /// What the map of flows holds, and what did not fit it.
 pub struct Flows {
@@ -18,9 +19,8 @@ unsafe impl Pod for Plain<FlowKey> {}
 unsafe impl Pod for Plain<FlowTotals> {}
 
 impl Flows {
-    pub(super) fn of(ebpf: &mut Ebpf) -> Option<Self> {
-        let flows = HashMap::try_from(ebpf.take_map("FLOWS")?).ok()?;
-        Some(Self { flows, other: PerCpuArray::try_from(ebpf.take_map("OTHER")?).ok()? })
+    pub(super) fn of(object: &mut Object) -> Option<Self> {
+        Some(Self { flows: object.take_map("FLOWS")?, other: object.take_map("OTHER")? })
     }
 
     /// Calls `each` with every flow that can be read.

@@ -7,6 +7,7 @@ mod connections;
 mod filters;
 mod flows;
 pub mod needs;
+mod object;
 pub mod packets;
 mod programs;
 mod sock_entry;
@@ -20,17 +21,16 @@ pub use connections::{Connections, TlsConnections};
 pub use flows::Flows;
 pub use programs::Cost;
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use aya::Ebpf;
 use aya::maps::{Array, MapData, MapError, PerCpuArray, RingBuf};
-use aya::programs::{ProgramError, ProgramFd};
 use ehl_probes_common::counter::{COUNTERS, Counter};
 use ehl_probes_common::record::HEADER_LEN;
 
 use caps::Capability;
+use object::Object;
 use programs::Programs;
 use tc_headers::Filters;
 
@@ -94,7 +94,7 @@ pub struct Links {
     held: Arc<Mutex<Option<Held>>>,
 }
 
-/// What is attached: descriptors, filters where the kernel has no links, and what aya holds.
+/// What is attached: descriptors, filters where the kernel has no links, and the programs.
 struct Held {
     hooks: Vec<OwnedFd>,
     filters: Option<Filters>,
@@ -108,8 +108,8 @@ struct Switch {
 }
 
 impl Switch {
-    fn of(ebpf: &mut Ebpf) -> Option<Self> {
-        Some(Self { map: Array::try_from(ebpf.take_map("SWITCH")?).ok()? })
+    fn of(object: &mut Object) -> Option<Self> {
+        Some(Self { map: object.take_map("SWITCH")? })
     }
 
     fn set(&mut self, is_on: bool) -> Result<(), MapError> {
@@ -223,18 +223,12 @@ impl Counts {
     }
 }
 
-fn records(ebpf: &mut Ebpf) -> Option<Records> {
-    Some(Records { ring: RingBuf::try_from(ebpf.take_map("RECORDS")?).ok()? })
+fn records(object: &mut Object) -> Option<Records> {
+    Some(Records { ring: object.take_map("RECORDS")? })
 }
 
-fn counters(probe: &'static str, ebpf: &mut Ebpf) -> Option<Counters> {
-    Some(Counters { probe, map: PerCpuArray::try_from(ebpf.take_map("COUNTERS")?).ok()? })
-}
-
-/// A program's descriptor, of our own.
-fn descriptor(program: Result<&ProgramFd, ProgramError>) -> Result<OwnedFd, String> {
-    let program = program.map_err(|error| error_chain(&error))?;
-    program.as_fd().try_clone_to_owned().map_err(|error| error_chain(&error))
+fn counters(probe: &'static str, object: &mut Object) -> Option<Counters> {
+    Some(Counters { probe, map: object.take_map("COUNTERS")? })
 }
 
 /// An error and what it came from, in one line.

@@ -2,16 +2,15 @@
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use aya::Ebpf;
 use aya::sys::{Stats, enable_stats};
 
 use super::{Error, syscall};
 
-/// The loaded programs; they stay loaded, and those that aya attached stay attached, as long as this lives.
+/// The loaded programs that the hooks run.
 pub(super) struct Programs {
-    objects: Vec<Ebpf>,
-    /// Those that the hooks run.
     run: Vec<OwnedFd>,
+    /// What must stay open for them to run as they should.
+    kept: Option<OwnedFd>,
     statistics: Option<OwnedFd>,
 }
 
@@ -25,13 +24,17 @@ pub struct Cost {
 }
 
 impl Programs {
-    pub(super) fn new(objects: Vec<Ebpf>, run: Vec<OwnedFd>, statistics: Option<OwnedFd>) -> Self {
-        Self { objects, run, statistics }
+    pub(super) fn new(run: Vec<OwnedFd>, statistics: Option<OwnedFd>) -> Self {
+        Self { run, kept: None, statistics }
     }
 
-    /// The object of this place, for more to be attached, and the programs that hooks run.
-    pub(super) fn parts(&mut self) -> (&mut [Ebpf], &[OwnedFd]) {
-        (&mut self.objects, &self.run)
+    pub(super) fn keeping(self, kept: Option<OwnedFd>) -> Self {
+        Self { kept, ..self }
+    }
+
+    /// For more hooks.
+    pub(super) fn descriptors(&self) -> &[OwnedFd] {
+        &self.run
     }
 
     /// Switches on the kernel's statistics for all programs of the host, until the descriptor is closed.
@@ -40,10 +43,10 @@ impl Programs {
             .map_err(|error| Error::Failed { probe, reason: format!("--probe-cost needs CAP_SYS_ADMIN and kernel 5.8: {error}") })
     }
 
-    /// Detaches what aya attached, and unloads. What the programs cost; `None` when that is not measured or cannot be read.
+    /// Unloads. What the programs cost; `None` when that is not measured or cannot be read.
     pub(super) fn release(self) -> Option<Cost> {
-        let Self { objects, run, statistics } = self;
-        drop(objects);
+        let Self { run, kept, statistics } = self;
+        drop(kept);
         statistics?;
         let mut sum = Cost::default();
         for program in run {

@@ -3,16 +3,16 @@
 use std::io;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
 
-use aya::programs::{ProgramType, SocketFilter};
+use aya::programs::ProgramType;
 use aya::sys::{BpfHelper, is_helper_supported};
-use aya::{Ebpf, EbpfLoader};
 use caps::Capability;
 
-use super::{
-    Attached, Connections, Error, Links, Memory, counters, descriptor, error_chain, filters, needs, programs::Programs, records, sock_entry,
-};
+use super::object::{Loader, Object};
+use super::programs::Programs;
+use super::sock_entry::{self, Entry};
+use super::{Attached, Connections, Error, Links, Memory, counters, filters, needs, records, syscall};
 
 const NAME: &str = "sock-http";
 
@@ -37,54 +37,32 @@ pub fn attach(settings: &Settings) -> Result<Attached, Error> {
     if settings.measure {
         needs::check("sock-http with --probe-cost", &[Capability::CAP_SYS_ADMIN])?;
     }
-    let mut ebpf = load(settings).map_err(|reason| unsupported(&reason))?;
-    filters::fill(NAME, &mut ebpf, &settings.ports, &settings.networks)?;
-    let program = loaded(&mut ebpf, "sock_http")?;
-    let mut entry = if sock_entry::fits(program)? { None } else { Some(sock_entry::before(program)?) };
-    let missing = || failed("the object lacks a map");
-    let (records, counters) = (records(&mut ebpf).ok_or_else(missing)?, counters(NAME, &mut ebpf).ok_or_else(missing)?);
-    let connections = Connections::of(&mut ebpf).ok_or_else(missing)?;
-    let statistics = if settings.measure { Some(Programs::measure(NAME)?) } else { None };
-    let (object, name) = match &mut entry {
-        Some(entry) => (entry, "sock_entry"),
-        None => (&mut ebpf, "sock_http"),
+    let mut object = load(settings).map_err(|reason| unsupported(&reason))?;
+    filters::fill(NAME, &mut object, &settings.ports, &settings.networks)?;
+    let program = object.program("sock_http").map_err(|reason| unsupported(&reason))?;
+    let (run, kept) = if sock_entry::fits(&program)? {
+        (program, None)
+    } else {
+        let Entry { program, behind } = sock_entry::before(&program)?;
+        (program, Some(behind))
     };
-    let attached = socket_filter(object, name)?;
-    let mut hooks = Vec::new();
-    for index in interfaces(settings) {
-        hooks.push(watch(attached, index)?);
-    }
-    let run = descriptor(attached.fd()).map_err(|error| failed(&error))?;
-    let objects = [Some(ebpf), entry].into_iter().flatten().collect();
-    let programs = Programs::new(objects, vec![run], statistics);
+    let missing = || failed("the object lacks a map");
+    let (records, counters) = (records(&mut object).ok_or_else(missing)?, counters(NAME, &mut object).ok_or_else(missing)?);
+    let connections = Connections::of(&mut object).ok_or_else(missing)?;
+    let statistics = if settings.measure { Some(Programs::measure(NAME)?) } else { None };
+    let hooks = interfaces(settings).into_iter().map(|index| watch(&run, index)).collect::<Result<_, _>>()?;
+    let programs = Programs::new(vec![run], statistics).keeping(kept);
     Ok(Attached { links: Links::new(hooks, programs, None), records, memory: Memory::Packets(connections), counters })
 }
 
-/// Loads one of an object's programs.
-pub(super) fn loaded<'e>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut SocketFilter, Error> {
-    let program = socket_filter(ebpf, name)?;
-    program.load().map_err(|error| unsupported(&error_chain(&error)))?;
-    Ok(program)
-}
-
-fn socket_filter<'e>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut SocketFilter, Error> {
-    ebpf.program_mut(name)
-        .ok_or_else(|| failed(&format!("the object has no program {name}")))?
-        .try_into()
-        .map_err(|error| failed(&format!("its program {name} is no socket filter: {error}")))
-}
-
-fn load(settings: &Settings) -> Result<Ebpf, String> {
+fn load(settings: &Settings) -> Result<Object, String> {
     let bpf_loop = is_helper_supported(ProgramType::SocketFilter, BpfHelper::BPF_FUNC_loop).unwrap_or(false);
-    EbpfLoader::new()
-        // No program here is relocated against the kernel's types; parsing them would take longer than all the rest.
-        .btf(None)
-        .override_global("FILTER_PORTS", &u8::from(!settings.ports.is_empty()), true)
-        .override_global("FILTER_NETWORKS", &u8::from(!settings.networks.is_empty()), true)
-        .override_global("BPF_LOOP", &u8::from(bpf_loop), true)
-        .map_max_entries("RECORDS", settings.ring_bytes)
-        .load(ehl_probes::sock_http())
-        .map_err(|error| error_chain(&error))
+    Loader::new(ehl_probes::sock_http())
+        .tell("FILTER_PORTS", [u8::from(!settings.ports.is_empty())])
+        .tell("FILTER_NETWORKS", [u8::from(!settings.networks.is_empty())])
+        .tell("BPF_LOOP", [u8::from(bpf_loop)])
+        .size("RECORDS", settings.ring_bytes)
+        .load()
 }
 
 /// 0 stands for all interfaces (packet(7)).
@@ -93,7 +71,7 @@ fn interfaces(settings: &Settings) -> Vec<u32> {
 }
 
 /// A packet socket with the filter in place before it is bound: no packet passes it unseen.
-fn watch(program: &SocketFilter, interface: u32) -> Result<OwnedFd, Error> {
+fn watch(program: &OwnedFd, interface: u32) -> Result<OwnedFd, Error> {
     let os = |deed: &str| failed(&format!("{deed}: {}", io::Error::last_os_error()));
     // SAFETY: plain system call; protocol 0 receives nothing until the socket is bound.
     let raw = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
@@ -102,7 +80,8 @@ fn watch(program: &SocketFilter, interface: u32) -> Result<OwnedFd, Error> {
     }
     // SAFETY: the descriptor was just opened and nobody else owns it.
     let socket = unsafe { OwnedFd::from_raw_fd(raw) };
-    program.attach(socket.as_fd()).map_err(|error| failed(&error_chain(&error)))?;
+    syscall::filter_socket(socket.as_fd(), program.as_fd())
+        .map_err(|error| failed(&format!("a packet socket does not take it: {error}")))?;
     let address = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as libc::c_ushort,
         sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
@@ -125,6 +104,6 @@ pub(super) fn failed(reason: &str) -> Error {
 }
 
 /// A kernel that lacks a map type, a helper or the program type says EINVAL or worse at loading.
-fn unsupported(reason: &str) -> Error {
+pub(super) fn unsupported(reason: &str) -> Error {
     Error::Unsupported { probe: NAME, reason: reason.to_owned() }
 }

@@ -4,12 +4,11 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use aya::programs::Xdp;
 use aya_obj::generated::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE, bpf_attach_type::BPF_XDP};
 
 use super::packets::load::{Probe, deadline_ns};
 use super::packets::{Settings, XdpMode};
-use super::{Attached, Error, Links, descriptor, error_chain, needs, syscall};
+use super::{Attached, Error, Links, needs, syscall};
 use crate::network::{Interface, interfaces};
 
 static PROBE: Probe = Probe { name: "xdp-headers", with_cost: "xdp-headers with --probe-cost", object: ehl_probes::xdp_headers };
@@ -19,10 +18,8 @@ const ENOTSUPP: i32 = 524;
 
 /// Loads the program and attaches it.
 pub fn attach(settings: &Settings) -> Result<Attached, Error> {
-    let mut loaded = PROBE.load(settings, deadline_ns(settings))?;
-    let program: &mut Xdp = loaded.program("xdp_headers")?;
-    program.load().map_err(|error| PROBE.unsupported(&why(&error_chain(&error))))?;
-    let program = descriptor(program.fd()).map_err(|error| PROBE.failed(&error))?;
+    let loaded = PROBE.load(settings, deadline_ns(settings))?;
+    let program = loaded.program("xdp_headers").map_err(|reason| PROBE.unsupported(&why(&reason)))?;
     let known = interfaces().map_err(|error| PROBE.failed(&format!("interfaces cannot be listed: {error}")))?;
     let mut hooks = Vec::new();
     for (name, index) in &settings.interfaces {

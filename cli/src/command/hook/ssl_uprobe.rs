@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
+use std::panic::resume_unwind;
+use std::thread;
 
 use ehl_probes_common::counter::Counter;
 
@@ -74,11 +76,15 @@ impl Processes {
         let returns = ssl_uprobe::returns_are_safe();
         // Opened first, so that nothing is missed between.
         let mappings = if self.wanted.libs.is_empty() { Some(Mappings::open()) } else { None };
-        let files = self.find(returns, notes)?;
-        self.tell_cost(notes);
         let (processes, names) = (self.watched()?, self.wanted.comm.clone());
-        let settings = Settings { files, processes, names, ring_bytes: self.ring_bytes, measure: self.measure };
-        let (attached, attacher, report) = ssl_uprobe::attach(&settings, &|| self.watched().unwrap_or_default())?;
+        let settings = Settings { processes, names, ring_bytes: self.ring_bytes, measure: self.measure };
+        let (files, loaded) = thread::scope(|scope| {
+            let loading = scope.spawn(|| ssl_uprobe::load(&settings));
+            (self.find(returns, notes), loading.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        });
+        let files = files?;
+        self.tell_cost(notes);
+        let (attached, attacher, report) = ssl_uprobe::attach(loaded?, &files, &|| self.watched().unwrap_or_default())?;
         for (file, reason) in &report.refused {
             notes.warn(format_args!("{file} cannot be probed: {reason}"));
         }

@@ -2,14 +2,14 @@
 
 use std::os::fd::OwnedFd;
 
-use aya::{Ebpf, EbpfLoader};
 use caps::Capability;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::{Filter, MAX_ETHERTYPES, Protocol, Settings, Task, TcpFlags};
 use crate::probe::flows::Flows;
+use crate::probe::object::{Loader, Object};
 use crate::probe::programs::Programs;
-use crate::probe::{Attached, Error, Links, Memory, counters, error_chain, filters, needs, records};
+use crate::probe::{Attached, Error, Links, Memory, counters, filters, needs, records};
 
 /// A packet probe.
 pub(in crate::probe) struct Probe {
@@ -22,7 +22,7 @@ pub(in crate::probe) struct Probe {
 /// Its object, loaded; nothing is attached.
 pub(in crate::probe) struct Loaded {
     probe: &'static Probe,
-    pub(in crate::probe) ebpf: Ebpf,
+    object: Object,
     statistics: Option<OwnedFd>,
 }
 
@@ -59,26 +59,24 @@ impl Probe {
             Task::Flows { by, max_flows } => (by as u32, 1, SMALLEST_RING, max_flows),
         };
         let ethertypes = self.ethertypes(protocols)?;
-        let mut ebpf = EbpfLoader::new()
-            // No program here is relocated against the kernel's types; parsing them would take longer than all the rest.
-            .btf(None)
-            .override_global("FILTER_PORTS", &u8::from(!ports.is_empty()), true)
-            .override_global("FILTER_NETWORKS", &u8::from(!networks.is_empty()), true)
-            .override_global("FILTER_PROTOCOLS", &u8::from(!protocols.is_empty()), true)
-            .override_global("ETHERTYPES", &ethertypes, true)
-            .override_global("TCP_FLAGS_SET", &set, true)
-            .override_global("TCP_FLAGS_CLEAR", &clear, true)
-            .override_global("FLOWS_BY", &by, true)
-            .override_global("SAMPLE", &sample, true)
-            .override_global("DEADLINE_NS", &deadline_ns, true)
-            .map_max_entries("RECORDS", ring_bytes)
-            .map_max_entries("FLOWS", flows)
-            .load((self.object)())
-            .map_err(|error| self.unsupported(&error_chain(&error)))?;
-        filters::fill(self.name, &mut ebpf, ports, networks)?;
-        filters::fill_protocols(self.name, &mut ebpf, protocols)?;
+        let mut object = Loader::new((self.object)())
+            .tell("FILTER_PORTS", [u8::from(!ports.is_empty())])
+            .tell("FILTER_NETWORKS", [u8::from(!networks.is_empty())])
+            .tell("FILTER_PROTOCOLS", [u8::from(!protocols.is_empty())])
+            .tell("ETHERTYPES", ethertypes.map(u16::to_ne_bytes).concat())
+            .tell("TCP_FLAGS_SET", [set])
+            .tell("TCP_FLAGS_CLEAR", [clear])
+            .tell("FLOWS_BY", by.to_ne_bytes())
+            .tell("SAMPLE", sample.to_ne_bytes())
+            .tell("DEADLINE_NS", deadline_ns.to_ne_bytes())
+            .size("RECORDS", ring_bytes)
+            .size("FLOWS", flows)
+            .load()
+            .map_err(|reason| self.unsupported(&reason))?;
+        filters::fill(self.name, &mut object, ports, networks)?;
+        filters::fill_protocols(self.name, &mut object, protocols)?;
         let statistics = if settings.measure { Some(Programs::measure(self.name)?) } else { None };
-        Ok(Loaded { probe: self, ebpf, statistics })
+        Ok(Loaded { probe: self, object, statistics })
     }
 
     fn ethertypes(&self, protocols: &[Protocol]) -> Result<[u16; MAX_ETHERTYPES], Error> {
@@ -104,23 +102,18 @@ impl Probe {
 }
 
 impl Loaded {
-    /// One of its programs.
-    pub(in crate::probe) fn program<'e, P>(&'e mut self, name: &str) -> Result<&'e mut P, Error>
-    where
-        &'e mut P: TryFrom<&'e mut aya::programs::Program>,
-    {
-        let Self { probe, ebpf, .. } = self;
-        let program = ebpf.program_mut(name).ok_or_else(|| probe.failed(&format!("the object has no program {name}")))?;
-        program.try_into().map_err(|_| probe.failed(&format!("its program {name} is of another type")))
+    /// Loads one of its programs; the reason, when the kernel does not take it.
+    pub(in crate::probe) fn program(&self, name: &str) -> Result<OwnedFd, String> {
+        self.object.program(name)
     }
 
     /// What is handed out once its programs are attached by `links`: `run` are those that run.
     pub(in crate::probe) fn attached(mut self, run: Vec<OwnedFd>, links: impl FnOnce(Programs) -> Links) -> Result<Attached, Error> {
         let missing = || self.probe.failed("the object lacks a map");
-        let records = records(&mut self.ebpf).ok_or_else(missing)?;
-        let counters = counters(self.probe.name, &mut self.ebpf).ok_or_else(missing)?;
-        let memory = Memory::Flows(Flows::of(&mut self.ebpf).ok_or_else(missing)?);
-        let links = links(Programs::new(vec![self.ebpf], run, self.statistics));
+        let records = records(&mut self.object).ok_or_else(missing)?;
+        let counters = counters(self.probe.name, &mut self.object).ok_or_else(missing)?;
+        let memory = Memory::Flows(Flows::of(&mut self.object).ok_or_else(missing)?);
+        let links = links(Programs::new(run, self.statistics));
         Ok(Attached { links, records, memory, counters })
     }
 }

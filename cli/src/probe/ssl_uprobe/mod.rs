@@ -1,36 +1,40 @@
 //! Loads `ssl-uprobe` and attaches it to TLS libraries: by one link a file and program where the kernel has such links, by
 //! perf events elsewhere.
 
+mod event;
 mod kernel;
 mod multi;
 mod places;
 mod seccomp;
 
-use std::os::fd::OwnedFd;
+use std::ffi::CStr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::thread;
 
-use aya::maps::HashMap;
-use aya::programs::{KProbe, RawTracePoint, UProbe};
-use aya::{Ebpf, EbpfLoader};
+use aya::maps::{HashMap, MapData};
+use aya_obj::generated::bpf_attach_type::BPF_TRACE_UPROBE_MULTI;
 use caps::Capability;
+use perf_event::Builder;
+use perf_event::events::KProbe;
 
-use self::multi::Multi;
-use super::{
-    Attached, Error, Held, Links, Memory, Switch, TlsConnections, counters, descriptor, error_chain, lock, needs, programs::Programs,
-    records,
-};
+use super::object::{Loader, Object};
+use super::programs::Programs;
+use super::{Attached, Error, Held, Links, Memory, Switch, TlsConnections, counters, lock, needs, records, syscall};
 use crate::tls::site::Site;
 
 pub use seccomp::returns_are_safe;
 
 const NAME: &str = "ssl-uprobe";
 
+/// Programs that tell addresses, and their tracepoints (kernel 6.4).
+const SOCKETS: [(&str, &CStr); 2] = [("sent", c"sock_send_length"), ("received", c"sock_recv_length")];
+
 /// What the probe watches.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Files, each with the places to probe in it.
-    pub files: Vec<File>,
     /// Processes, with those that they start; all when empty.
     pub processes: Vec<u32>,
     /// Names of processes; all when empty.
@@ -78,37 +82,70 @@ pub fn check(measure: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// Loads the programs and attaches them. [`check`] is to be asked before. `relist` lists the processes to watch anew.
-pub fn attach(settings: &Settings, relist: &dyn Fn() -> Vec<u32>) -> Result<(Attached, Attacher, Report), Error> {
-    let mut ebpf = load(settings)?;
-    fill_filters(&mut ebpf, settings)?;
+/// Programs and maps in the kernel; nothing is attached.
+pub struct Loaded {
+    object: Object,
+    /// For links to many places; what the kernel said, if it does not take them.
+    at_once: Result<Vec<OwnedFd>, String>,
+    /// What tells addresses: programs for the tracepoints.
+    sockets: Vec<(OwnedFd, &'static CStr)>,
+    exited: OwnedFd,
+    /// When only some processes are watched.
+    forked: Option<OwnedFd>,
+    statistics: Option<OwnedFd>,
+}
+
+/// Loads the programs. [`check`] is to be asked before.
+pub fn load(settings: &Settings) -> Result<Loaded, Error> {
+    let mut object = make(settings)?;
+    fill_filters(&mut object, settings)?;
     let statistics = if settings.measure { Some(Programs::measure(NAME)?) } else { None };
-    let mut report = Report { has_addresses: watch_sockets(&mut ebpf)?, ..Report::default() };
-    follow(&mut ebpf, "exited", "sched_process_exit")?;
-    if !settings.processes.is_empty() {
-        follow(&mut ebpf, "forked", "sched_process_fork")?;
+    let follow = |program| object.program(program).map_err(|error| failed(&format!("processes cannot be followed: {error}")));
+    // Each takes the verifier its time.
+    let (at_once, sockets, exited, forked) = thread::scope(|scope| {
+        let at_once = multi::PROGRAMS.map(|name| scope.spawn(|| object.program_for(name, BPF_TRACE_UPROBE_MULTI)));
+        let sockets = SOCKETS.iter().filter_map(|(name, tracepoint)| Some((object.program(name).ok()?, *tracepoint))).collect();
+        let forked = if settings.processes.is_empty() { Ok(None) } else { follow("forked").map(Some) };
+        let at_once = at_once.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect();
+        (at_once, sockets, follow("exited"), forked)
+    });
+    Ok(Loaded { at_once, sockets, exited: exited?, forked: forked?, statistics, object })
+}
+
+/// Attaches them to files. `relist` lists the processes to watch anew.
+pub fn attach(loaded: Loaded, files: &[File], relist: &dyn Fn() -> Vec<u32>) -> Result<(Attached, Attacher, Report), Error> {
+    let Loaded { mut object, at_once, sockets, exited, forked, statistics } = loaded;
+    let mut report = Report::default();
+    let mut hooks = watch_sockets(&object, &sockets);
+    report.has_addresses = !hooks.is_empty();
+    hooks.push(follow(&exited, c"sched_process_exit")?);
+    if let Some(forked) = forked {
+        hooks.push(follow(&forked, c"sched_process_fork")?);
         // Those that were started since they were listed.
-        watch_processes(&mut ebpf, &relist())?;
+        watch_processes(&mut object, &relist())?;
     }
-    let at_once = attach_at_once(&ebpf, &settings.files, &mut report);
+    let at_once = at_once.ok().and_then(|programs| Some((attach_at_once(&programs, files, &mut report)?, programs)));
     let is_multi = at_once.is_some();
-    let (hooks, run) = match at_once {
-        Some(attached) => attached,
-        None => (Vec::new(), load_each(&mut ebpf)?),
+    let run = match at_once {
+        Some((links, programs)) => {
+            hooks.extend(links);
+            programs
+        }
+        None => load_each(&object)?,
     };
     let missing = || failed("the object lacks a map");
-    let (records, counters) = (records(&mut ebpf).ok_or_else(missing)?, counters(NAME, &mut ebpf).ok_or_else(missing)?);
-    let memory = Memory::Tls(TlsConnections::of(&mut ebpf).ok_or_else(missing)?);
-    let switch = Switch::of(&mut ebpf).ok_or_else(missing)?;
-    let links = Links::new(hooks, Programs::new(vec![ebpf], run, statistics), Some(switch));
+    let (records, counters) = (records(&mut object).ok_or_else(missing)?, counters(NAME, &mut object).ok_or_else(missing)?);
+    let memory = Memory::Tls(TlsConnections::of(&mut object).ok_or_else(missing)?);
+    let switch = Switch::of(&mut object).ok_or_else(missing)?;
+    let links = Links::new(hooks, Programs::new(run, statistics), Some(switch));
     let attacher = Attacher { held: Arc::clone(&links.held), is_multi };
-    for file in settings.files.iter().filter(|_| !is_multi) {
+    for file in files.iter().filter(|_| !is_multi) {
         if let Err(reason) = attacher.add(file) {
             report.refused.push((file.shown.clone(), reason));
         }
     }
     match report.refused.first() {
-        Some((file, reason)) if report.refused.len() == settings.files.len() => Err(failed(&format!("{file}: {reason}"))),
+        Some((file, reason)) if report.refused.len() == files.len() => Err(failed(&format!("{file}: {reason}"))),
         _ => {
             attacher.switch_on()?;
             Ok((Attached { links, records, memory, counters }, attacher, report))
@@ -127,87 +164,68 @@ impl Attacher {
     pub fn add(&self, file: &File) -> Result<(), String> {
         let mut held = lock(&self.held);
         let Some(Held { hooks, programs, .. }) = held.as_mut() else { return Ok(()) };
-        let (objects, run) = programs.parts();
-        match (run, objects) {
-            ([enter, leave, read], _) if self.is_multi => {
-                hooks.extend(multi::attach_all([enter, leave, read], file).map_err(|error| error.to_string())?);
-            }
-            (_, [ebpf, ..]) => places::attach_each(ebpf, file).map_err(|error| error_chain(&error))?,
-            (_, []) => {}
-        }
+        let run = programs.descriptors();
+        let added = if self.is_multi { multi::attach_all(run, file) } else { places::attach_each(run, file) };
+        hooks.extend(added.map_err(|error| error.to_string())?);
         Ok(())
     }
 }
 
-fn load(settings: &Settings) -> Result<Ebpf, Error> {
-    let offsets = kernel::offsets();
-    let bpf_loop = kernel::has_loop();
-    let mut loader = EbpfLoader::new();
-    // No program here is relocated against the kernel's types; parsing them would take longer than all the rest.
-    loader.btf(None);
-    for (name, offset) in &offsets {
-        loader.override_global(name, offset, true);
+/// Makes the maps, and tells the programs what they want to know.
+fn make(settings: &Settings) -> Result<Object, Error> {
+    let mut loader = Loader::new(ehl_probes::ssl_uprobe());
+    for (name, offset) in kernel::offsets() {
+        loader = loader.tell(name, offset.to_ne_bytes());
     }
     loader
-        .override_global("FILTER_PROCESSES", &u8::from(!settings.processes.is_empty()), true)
-        .override_global("FILTER_NAMES", &u8::from(!settings.names.is_empty()), true)
-        .override_global("BPF_LOOP", &u8::from(bpf_loop), true)
-        .map_max_entries("RECORDS", settings.ring_bytes)
-        .load(ehl_probes::ssl_uprobe())
-        .map_err(|error| unsupported(&error_chain(&error)))
+        .tell("FILTER_PROCESSES", [u8::from(!settings.processes.is_empty())])
+        .tell("FILTER_NAMES", [u8::from(!settings.names.is_empty())])
+        .tell("BPF_LOOP", [u8::from(kernel::has_loop())])
+        .size("RECORDS", settings.ring_bytes)
+        .load()
+        .map_err(|reason| unsupported(&reason))
 }
 
-fn fill_filters(ebpf: &mut Ebpf, settings: &Settings) -> Result<(), Error> {
-    watch_processes(ebpf, &settings.processes)?;
-    let full = |error: aya::maps::MapError| failed(&format!("its filters cannot be set: {error}"));
-    let missing = || failed("the object lacks a map");
-    let mut names: HashMap<_, [u8; 16], u8> = HashMap::try_from(ebpf.map_mut("NAMES").ok_or_else(missing)?).map_err(full)?;
+fn fill_filters(object: &mut Object, settings: &Settings) -> Result<(), Error> {
+    watch_processes(object, &settings.processes)?;
+    let mut map: HashMap<&mut MapData, [u8; 16], u8> = object.map("NAMES").ok_or_else(|| failed("the object lacks a map"))?;
     for name in &settings.names {
-        names.insert(kernel::comm(name), 1, 0).map_err(full)?;
+        map.insert(kernel::comm(name), 1, 0).map_err(|error| failed(&format!("its filters cannot be set: {error}")))?;
     }
     Ok(())
 }
 
-fn watch_processes(ebpf: &mut Ebpf, processes: &[u32]) -> Result<(), Error> {
-    let full = |error: aya::maps::MapError| failed(&format!("its processes cannot be set: {error}"));
-    let map = ebpf.map_mut("WATCHED").ok_or_else(|| failed("the object lacks a map"))?;
-    let mut watched: HashMap<_, u32, u8> = HashMap::try_from(map).map_err(full)?;
+fn watch_processes(object: &mut Object, processes: &[u32]) -> Result<(), Error> {
+    let mut map: HashMap<&mut MapData, u32, u8> = object.map("WATCHED").ok_or_else(|| failed("the object lacks a map"))?;
     for process in processes {
-        watched.insert(process, 1, 0).map_err(full)?;
+        map.insert(process, 1, 0).map_err(|error| failed(&format!("its processes cannot be set: {error}")))?;
     }
     Ok(())
 }
 
-/// What tells addresses; false where the kernel has neither.
-fn watch_sockets(ebpf: &mut Ebpf) -> Result<bool, Error> {
-    let mut watched = 0;
-    for (program, tracepoint) in [("sent", "sock_send_length"), ("received", "sock_recv_length")] {
-        let program: &mut RawTracePoint = program_of(ebpf, program)?;
-        watched += usize::from(program.load().and_then(|()| program.attach(tracepoint)).is_ok());
+/// What tells addresses: tracepoints, or functions where the kernel lacks those; nothing where it has neither.
+fn watch_sockets(object: &Object, sockets: &[(OwnedFd, &CStr)]) -> Vec<OwnedFd> {
+    let at_tracepoints: Vec<_> = sockets.iter().filter_map(|(program, name)| syscall::trace(program.as_fd(), name).ok()).collect();
+    if !at_tracepoints.is_empty() {
+        return at_tracepoints;
     }
-    if watched > 0 {
-        return Ok(true);
-    }
-    for (program, function) in [("sending", "tcp_sendmsg"), ("receiving", "tcp_recvmsg")] {
-        let program: &mut KProbe = program_of(ebpf, program)?;
-        watched += usize::from(program.load().and_then(|()| program.attach(function, 0)).is_ok());
-    }
-    Ok(watched > 0)
+    let at_function = |(program, function)| {
+        let probe = KProbe::probe(function, 0).ok()?;
+        syscall::link_event(object.program(program).ok()?.as_fd(), &mut Builder::new(probe), 0).ok()
+    };
+    [("sending", "tcp_sendmsg"), ("receiving", "tcp_recvmsg")].into_iter().filter_map(at_function).collect()
 }
 
-/// Of processes and threads that begin or end.
-fn follow(ebpf: &mut Ebpf, program: &str, tracepoint: &str) -> Result<(), Error> {
-    let program: &mut RawTracePoint = program_of(ebpf, program)?;
-    let attached = program.load().and_then(|()| program.attach(tracepoint));
-    attached.map(drop).map_err(|error| failed(&format!("processes cannot be followed: {}", error_chain(&error))))
+/// Processes and threads that begin or end.
+fn follow(program: &OwnedFd, tracepoint: &CStr) -> Result<OwnedFd, Error> {
+    syscall::trace(program.as_fd(), tracepoint).map_err(|error| failed(&format!("processes cannot be followed: {error}")))
 }
 
-/// The links of all files, and the programs that they run; `None` when no file can be probed in this way.
-fn attach_at_once(ebpf: &Ebpf, files: &[File], report: &mut Report) -> Option<(Vec<OwnedFd>, Vec<OwnedFd>)> {
-    let Multi { enter, leave, read } = Multi::load(ehl_probes::ssl_uprobe(), ebpf).ok()?;
+/// The links of all files; `None` when no file can be probed in this way.
+fn attach_at_once(programs: &[OwnedFd], files: &[File], report: &mut Report) -> Option<Vec<OwnedFd>> {
     let mut hooks = Vec::new();
     for file in files {
-        match multi::attach_all([&enter, &leave, &read], file) {
+        match multi::attach_all(programs, file) {
             Ok(links) => hooks.extend(links),
             Err(error) => report.refused.push((file.shown.clone(), error.to_string())),
         }
@@ -216,26 +234,12 @@ fn attach_at_once(ebpf: &Ebpf, files: &[File], report: &mut Report) -> Option<(V
         report.refused.clear();
         return None;
     }
-    Some((hooks, vec![enter, leave, read]))
+    Some(hooks)
 }
 
 /// For perf events, one for each place.
-fn load_each(ebpf: &mut Ebpf) -> Result<Vec<OwnedFd>, Error> {
-    let mut run = Vec::new();
-    for name in places::PROGRAMS {
-        let program: &mut UProbe = program_of(ebpf, name)?;
-        program.load().map_err(|error| unsupported(&error_chain(&error)))?;
-        run.push(descriptor(program.fd()).map_err(|error| failed(&error))?);
-    }
-    Ok(run)
-}
-
-fn program_of<'e, P>(ebpf: &'e mut Ebpf, name: &str) -> Result<&'e mut P, Error>
-where
-    &'e mut P: TryFrom<&'e mut aya::programs::Program>,
-{
-    let program = ebpf.program_mut(name).ok_or_else(|| failed(&format!("the object has no program {name}")))?;
-    program.try_into().map_err(|_| failed(&format!("its program {name} is of another type")))
+fn load_each(object: &Object) -> Result<Vec<OwnedFd>, Error> {
+    places::PROGRAMS.iter().map(|name| object.program(name).map_err(|reason| unsupported(&reason))).collect()
 }
 
 /// It cannot be attached.

@@ -1,11 +1,13 @@
 //! Which program runs at which place of a file.
 
-use aya::Ebpf;
-use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeScope};
-use aya::programs::{ProgramError, UProbe};
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
 use ehl_probes_common::call::{Cookie, Rest};
 
 use super::File;
+use super::event::uprobe;
+use crate::probe::syscall;
 use crate::tls::site::{Exit, Site};
 
 /// A place: offset in the file, and the cookie.
@@ -60,15 +62,15 @@ impl Places {
 /// The object's programs at places: where calls end, then where they begin, as a begin without its end would be kept.
 pub(super) const PROGRAMS: [&str; 4] = ["leave", "leave_at", "enter", "read"];
 
-/// Attaches the object's programs to all places of a file, by a perf event each.
-pub(super) fn attach_each(ebpf: &mut Ebpf, file: &File) -> Result<(), ProgramError> {
+/// Attaches those programs to all places of a file, by a perf event each. The result keeps them attached.
+pub(super) fn attach_each(programs: &[OwnedFd], file: &File) -> io::Result<Vec<OwnedFd>> {
     let Places { entries, returns, exits, reads } = Places::of(&file.sites);
-    for (name, places) in PROGRAMS.iter().zip([returns, exits, entries, reads]) {
-        let Some(Ok(program)) = ebpf.program_mut(name).map(<&mut UProbe>::try_from) else { continue };
+    let mut links = Vec::new();
+    let places = [(When::Return, returns), (When::At, exits), (When::At, entries), (When::At, reads)];
+    for (program, (when, places)) in programs.iter().zip(places) {
         for (offset, cookie) in places {
-            let point = UProbeAttachPoint { location: UProbeAttachLocation::AbsoluteOffset(offset), cookie: Some(cookie) };
-            program.attach(point, &file.path, UProbeScope::AllProcesses)?;
+            links.push(syscall::link_event(program.as_fd(), &mut uprobe(&file.path, offset, when)?, cookie)?);
         }
     }
-    Ok(())
+    Ok(links)
 }

@@ -7,13 +7,12 @@ mod tag;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use aya::programs::SchedClassifier;
 use aya_obj::generated::BPF_F_BEFORE;
 use aya_obj::generated::bpf_attach_type::{BPF_TCX_EGRESS, BPF_TCX_INGRESS};
 
 use super::packets::load::{Loaded, Probe, deadline_ns};
 use super::packets::{Directions, Settings};
-use super::{Attached, Error, Links, descriptor, error_chain, syscall};
+use super::{Attached, Error, Links, syscall};
 use crate::network::tc::Parent;
 use crate::network::{Interface, interfaces};
 
@@ -45,10 +44,10 @@ fn attach_by(
     link: impl FnOnce(&[Spot<'_>], &Programs) -> Result<Option<Vec<OwnedFd>>, String>,
 ) -> Result<Attached, Error> {
     let deadline_ns = deadline_ns(settings);
-    let mut loaded = PROBE.load(settings, deadline_ns)?;
+    let loaded = PROBE.load(settings, deadline_ns)?;
     let known = interfaces().map_err(|error| PROBE.failed(&format!("interfaces cannot be listed: {error}")))?;
     let spots = spots(settings, &known);
-    let programs = Programs::load(&mut loaded, &spots)?;
+    let programs = Programs::load(&loaded, &spots)?;
     let linked = link(&spots, &programs).map_err(|reason| PROBE.failed(&reason))?;
     let (hooks, filters) = match linked {
         Some(links) => (links, None),
@@ -84,13 +83,12 @@ fn spots<'s>(settings: &'s Settings, known: &[Interface]) -> Vec<Spot<'s>> {
 struct Programs(Vec<(&'static str, OwnedFd)>);
 
 impl Programs {
-    fn load(loaded: &mut Loaded, spots: &[Spot<'_>]) -> Result<Self, Error> {
+    fn load(loaded: &Loaded, spots: &[Spot<'_>]) -> Result<Self, Error> {
         let mut programs = Self(Vec::new());
         for spot in spots {
             if programs.find(spot.program).is_none() {
-                let program: &mut SchedClassifier = loaded.program(spot.program)?;
-                program.load().map_err(|error| PROBE.unsupported(&error_chain(&error)))?;
-                programs.0.push((spot.program, descriptor(program.fd()).map_err(|error| PROBE.failed(&error))?));
+                let program = loaded.program(spot.program).map_err(|reason| PROBE.unsupported(&reason))?;
+                programs.0.push((spot.program, program));
             }
         }
         Ok(programs)

@@ -1,0 +1,198 @@
+//! An object on its way into the kernel: its maps, what its programs are told, and those of its programs that are asked for.
+//!
+//! aya-obj reads and relocates it, and aya has its maps. aya 0.14 does not load it: it would parse all types of the running kernel
+//! first, against which no program here is relocated, and find out what kernels before 5.15 lack; and it cannot say that a program
+//! is for a link to many places.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+
+use aya::maps::{Map, MapData};
+use aya_obj::btf::{Btf, BtfFeatures};
+use aya_obj::generated::{BPF_F_XDP_HAS_FRAGS, bpf_attach_type, bpf_map_type, bpf_prog_type};
+use aya_obj::{EbpfSectionKind, ProgramSection};
+
+use super::{error_chain, syscall};
+
+/// What kernel 5.15 knows of an object's types: functions and which of them are global, sections, floating point. Whatever came later
+/// is written in these terms.
+const BTF: BtfFeatures = BtfFeatures::new(true, true, true, true, true, false, false, false);
+
+/// Lines of what the verifier says, from the end, that an error quotes.
+const QUOTED_LINES: usize = 4;
+
+/// What is to be loaded.
+pub(super) struct Loader<'o> {
+    elf: &'o [u8],
+    told: Vec<(&'o str, Vec<u8>)>,
+    sizes: Vec<(&'o str, u32)>,
+}
+
+/// An object whose maps are in the kernel.
+pub(super) struct Object {
+    object: aya_obj::Object,
+    types: Option<OwnedFd>,
+    maps: HashMap<String, Map>,
+}
+
+impl<'o> Loader<'o> {
+    pub(super) fn new(elf: &'o [u8]) -> Self {
+        Self { elf, told: Vec::new(), sizes: Vec::new() }
+    }
+
+    /// Gives a static of the programs its value, as the bytes that it has in memory.
+    pub(super) fn tell(mut self, name: &'o str, value: impl Into<Vec<u8>>) -> Self {
+        self.told.push((name, value.into()));
+        self
+    }
+
+    /// Gives a map its number of entries, or of bytes.
+    pub(super) fn size(mut self, map: &'o str, entries: u32) -> Self {
+        self.sizes.push((map, entries));
+        self
+    }
+
+    /// Makes the maps.
+    pub(super) fn load(self) -> Result<Object, String> {
+        let Self { elf, told, sizes } = self;
+        let mut object = aya_obj::Object::parse(elf).map_err(|error| error_chain(&error))?;
+        let told = told.iter().map(|(name, value)| (*name, (&value[..], true))).collect();
+        object.patch_map_data(told).map_err(|error| error_chain(&error))?;
+        let types = object.fixup_and_sanitize_btf(&BTF).map_err(|error| error_chain(&error))?.map(Btf::to_bytes);
+        let types = types.map(|types| syscall::load_types(&types)).transpose().map_err(|error| format!("its types: {error}"))?;
+        let mut maps = HashMap::new();
+        let mut definitions = std::mem::take(&mut object.maps);
+        for (name, definition) in &mut definitions {
+            if let Some((_, entries)) = sizes.iter().find(|(sized, _)| sized == name) {
+                definition.set_max_entries(*entries);
+            }
+            let map = create(name, definition).map_err(|reason| format!("its map {name}: {reason}"))?;
+            maps.insert(name.clone(), map);
+        }
+        let text: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();
+        let known = definitions.iter().filter_map(|(name, map)| Some((&name[..], descriptor(maps.get(name)?)?.as_raw_fd(), map)));
+        object.relocate_maps(known, &text).map_err(|error| error_chain(&error))?;
+        object.relocate_calls(&text).map_err(|error| error_chain(&error))?;
+        Ok(Object { object, types, maps })
+    }
+}
+
+fn create(name: &str, definition: &mut aya_obj::Map) -> Result<Map, String> {
+    if definition.map_type() == bpf_map_type::BPF_MAP_TYPE_RINGBUF as u32 {
+        definition.set_value_size(0);
+    }
+    let data = MapData::create(definition.clone(), name, None).map_err(|error| error_chain(&error))?;
+    if !definition.data().is_empty() {
+        syscall::set_first(data.fd().as_fd(), definition.data()).map_err(|error| error.to_string())?;
+    }
+    if definition.section_kind() == EbpfSectionKind::Rodata {
+        // The verifier takes its values for granted, and leaves out what they rule out.
+        syscall::freeze(data.fd().as_fd()).map_err(|error| error.to_string())?;
+    }
+    Map::from_map_data(data).map_err(|error| error_chain(&error))
+}
+
+/// Of a map of a kind that the probes have.
+fn descriptor(map: &Map) -> Option<BorrowedFd<'_>> {
+    match map {
+        Map::Array(data)
+        | Map::PerCpuArray(data)
+        | Map::ProgramArray(data)
+        | Map::HashMap(data)
+        | Map::LruHashMap(data)
+        | Map::LpmTrie(data)
+        | Map::RingBuf(data) => Some(data.fd().as_fd()),
+        _ => None,
+    }
+}
+
+impl Object {
+    /// One of its maps, as what it is.
+    pub(super) fn map<'o, M: TryFrom<&'o mut Map>>(&'o mut self, name: &str) -> Option<M> {
+        self.maps.get_mut(name)?.try_into().ok()
+    }
+
+    /// The same, to keep.
+    pub(super) fn take_map<M: TryFrom<Map>>(&mut self, name: &str) -> Option<M> {
+        self.maps.remove(name)?.try_into().ok()
+    }
+
+    /// Of one of its maps.
+    pub(super) fn descriptor(&self, map: &str) -> Option<BorrowedFd<'_>> {
+        descriptor(self.maps.get(map)?)
+    }
+
+    /// Loads one of its programs, as its section says.
+    pub(super) fn program(&self, name: &str) -> Result<OwnedFd, String> {
+        self.load(name, None)
+    }
+
+    /// The same, for links of that type.
+    pub(super) fn program_for(&self, name: &str, attach_type: bpf_attach_type) -> Result<OwnedFd, String> {
+        self.load(name, Some(attach_type))
+    }
+
+    fn load(&self, name: &str, attach_type: Option<bpf_attach_type>) -> Result<OwnedFd, String> {
+        let missing = || format!("the object has no program {name}");
+        let program = self.object.programs.get(name).ok_or_else(missing)?;
+        let function = self.object.functions.get(&program.function_key()).ok_or_else(missing)?;
+        let (program_type, expected, flags) = kind(&program.section).ok_or_else(|| format!("its program {name} is of an odd type"))?;
+        let types = self.types.as_ref();
+        let functions = function.func_info.func_info_bytes();
+        let request = syscall::Program {
+            name,
+            program_type,
+            attach_type: attach_type.or(expected),
+            flags,
+            instructions: &function.instructions,
+            license: &program.license,
+            functions: types.map(|types| (types.as_fd(), &functions[..], function.func_info_rec_size)),
+        };
+        request.load(None).map_err(|error| {
+            let mut said = vec![0; 1 << 20];
+            // It fails as before, and says why.
+            let _ = request.load(Some(&mut said));
+            quote(name, &error, &said)
+        })
+    }
+}
+
+/// Type of a program, what it is attached to where that must be told, and flags.
+fn kind(section: &ProgramSection) -> Option<(bpf_prog_type, Option<bpf_attach_type>, u32)> {
+    Some(match section {
+        ProgramSection::SocketFilter => (bpf_prog_type::BPF_PROG_TYPE_SOCKET_FILTER, None, 0),
+        ProgramSection::SchedClassifier => (bpf_prog_type::BPF_PROG_TYPE_SCHED_CLS, None, 0),
+        ProgramSection::Xdp { frags, .. } => {
+            let flags = if *frags { BPF_F_XDP_HAS_FRAGS } else { 0 };
+            (bpf_prog_type::BPF_PROG_TYPE_XDP, Some(bpf_attach_type::BPF_XDP), flags)
+        }
+        ProgramSection::KProbe | ProgramSection::UProbe { sleepable: false } => (bpf_prog_type::BPF_PROG_TYPE_KPROBE, None, 0),
+        ProgramSection::RawTracePoint => (bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT, None, 0),
+        _ => return None,
+    })
+}
+
+/// An error in one line, with the end of what the verifier said.
+fn quote(name: &str, error: &io::Error, said: &[u8]) -> String {
+    let said = String::from_utf8_lossy(said.split(|byte| *byte == 0).next().unwrap_or_default());
+    let lines: Vec<_> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let end = lines[lines.len().saturating_sub(QUOTED_LINES)..].join("; ");
+    let verifier = if end.is_empty() { String::new() } else { format!(" (the verifier: {end})") };
+    format!("the program {name} cannot be loaded: {error}{verifier}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_quotes_the_end_of_what_the_verifier_says() {
+        let refused = io::Error::from_raw_os_error(libc::EACCES);
+        let said = quote("enter", &refused, b"0: R1=ctx()\n1: (b7) r0 = 0\n\nfunc#0\n2: call\nprocessed 3 insns\n\0\0");
+        let expected = "the program enter cannot be loaded: Permission denied (os error 13) (the verifier: 1: (b7) r0 = 0; func#0; \
+                        2: call; processed 3 insns)";
+        assert_eq!(said, expected);
+        assert_eq!(quote("enter", &refused, &[0; 8]), "the program enter cannot be loaded: Permission denied (os error 13)");
+    }
+}
