@@ -167,7 +167,9 @@ fn kind(section: &ProgramSection) -> Option<(bpf_prog_type, Option<bpf_attach_ty
             let flags = if *frags { BPF_F_XDP_HAS_FRAGS } else { 0 };
             (bpf_prog_type::BPF_PROG_TYPE_XDP, Some(bpf_attach_type::BPF_XDP), flags)
         }
-        ProgramSection::KProbe | ProgramSection::UProbe { sleepable: false } => (bpf_prog_type::BPF_PROG_TYPE_KPROBE, None, 0),
+        ProgramSection::KProbe | ProgramSection::UProbe { sleepable: false } | ProgramSection::URetProbe { sleepable: false } => {
+            (bpf_prog_type::BPF_PROG_TYPE_KPROBE, None, 0)
+        }
         ProgramSection::RawTracePoint => (bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT, None, 0),
         _ => return None,
     })

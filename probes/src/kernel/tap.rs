@@ -223,28 +223,29 @@ unsafe extern "C" fn scan_callback(_index: u64, job: *mut ScanJob) -> i64 {
 /// Some lines of a head; 1 when the last of the window was among them.
 #[inline(always)]
 fn scan_step(job: &mut ScanJob) -> u32 {
-    // SAFETY: the scan stands in the connection's state, cursor and window in the scratch memory; as in `Job::run`.
-    unsafe { ehl_scan(job.scan, job.scratch) }
+    for _ in 0..LINES {
+        // SAFETY: the scan stands in the connection's state, cursor and window in the scratch memory; as in `Job::run`.
+        if unsafe { ehl_line(job.scan, job.scratch) } != 0 {
+            return 1;
+        }
+    }
+    0
 }
 
-/// [`scan_step`]. A global function (see the module `kernel`).
+/// One line of a head; 1 when it was the last of the window. A global function (see the module `kernel`): the verifier would go
+/// through it once more for each turn of the loop.
 ///
 /// # Safety
 /// Both are valid, or null.
 #[inline(never)]
 #[unsafe(no_mangle)]
-unsafe extern "C" fn ehl_scan(scan: *mut Scan, scratch: *mut Scratch) -> u32 {
+unsafe extern "C" fn ehl_line(scan: *mut Scan, scratch: *mut Scratch) -> u32 {
     // SAFETY: by the caller's promise.
     let (Some(scan), Some(Scratch { cursor, draft, .. })) = (unsafe { (scan.as_mut(), scratch.as_mut()) }) else {
         return 1;
     };
-    for _ in 0..LINES {
-        head::step(scan, cursor, &draft.window);
-        if cursor.progress != head::progress::GOING {
-            return 1;
-        }
-    }
-    0
+    head::step(scan, cursor, &draft.window);
+    (cursor.progress != head::progress::GOING) as u32
 }
 
 unsafe extern "C" fn chunk_callback(_index: u64, scratch: *mut *mut Scratch) -> i64 {
