@@ -3,10 +3,14 @@
 //! A reader of our own: it looks for a handful of types in one pass over the file, within milliseconds, where a general one builds
 //! a model of all of them first.
 
-use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd as _;
+
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 /// The running kernel's types.
-pub(super) const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
 const MAGIC: u16 = 0xeb9f;
 const TYPE_LEN: usize = 12;
@@ -17,13 +21,31 @@ const KIND_UNION: u32 = 5;
 /// Structs and unions: those that have a wanted name, and those that have none, which may be within them.
 pub(super) struct Btf<'d> {
     strings: &'d [u8],
-    named: HashMap<&'d [u8], &'d [u8]>,
-    anonymous: HashMap<u32, &'d [u8]>,
+    /// Fields by name.
+    named: Vec<(&'d str, &'d [u8])>,
+    /// Fields by number, ascending.
+    anonymous: Vec<(u32, &'d [u8])>,
+}
+
+/// Calls `look` with the running kernel's types.
+pub(super) fn with_vmlinux<R>(look: impl FnOnce(&[u8]) -> R) -> io::Result<R> {
+    let file = File::open(VMLINUX)?;
+    let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    // SAFETY: a new mapping, of which nothing else knows.
+    let Ok(address) = (unsafe { mmap(std::ptr::null_mut(), len, ProtFlags::READ, MapFlags::PRIVATE, file.as_fd(), 0) }) else {
+        // Before kernel 6.16 it can only be read, 4 KiB at a time.
+        return Ok(look(&fs::read(VMLINUX)?));
+    };
+    // SAFETY: the mapping has `len` readable bytes and lives until below; they are the kernel's own, which do not change.
+    let result = look(unsafe { std::slice::from_raw_parts(address.cast::<u8>(), len) });
+    // SAFETY: the mapping made above, which nothing refers to any more.
+    let _ = unsafe { munmap(address, len) };
+    Ok(result)
 }
 
 impl<'d> Btf<'d> {
     /// Reads the structs of these names; `None` when the bytes are no BTF.
-    pub(super) fn parse(data: &'d [u8], wanted: &[&str]) -> Option<Self> {
+    pub(super) fn parse(data: &'d [u8], wanted: &[&'d str]) -> Option<Self> {
         let header_len = u32_at(data, 4)? as usize;
         if u16::from_ne_bytes(*data.first_chunk()?) != MAGIC {
             return None;
@@ -33,7 +55,7 @@ impl<'d> Btf<'d> {
             data.get(header_len.checked_add(offset)?..)?.get(..len)
         };
         let (mut types, strings) = (section(8)?, section(16)?);
-        let mut btf = Self { strings, named: HashMap::new(), anonymous: HashMap::new() };
+        let mut btf = Self { strings, named: Vec::new(), anonymous: Vec::new() };
         let mut id = 0;
         while !types.is_empty() {
             id += 1;
@@ -42,10 +64,11 @@ impl<'d> Btf<'d> {
             let len = TYPE_LEN + extra_len(kind, members)?;
             if kind == KIND_STRUCT || kind == KIND_UNION {
                 let fields = types.get(TYPE_LEN..len)?;
-                match btf.string(name)? {
-                    b"" => drop(btf.anonymous.insert(id, fields)),
-                    name if wanted.iter().any(|wanted| wanted.as_bytes() == name) => drop(btf.named.insert(name, fields)),
-                    _ => {}
+                let name = strings.get(name as usize..)?;
+                match wanted.iter().find(|wanted| starts_with(name, wanted.as_bytes())) {
+                    Some(wanted) => btf.named.push((wanted, fields)),
+                    None if name.first() == Some(&0) => btf.anonymous.push((id, fields)),
+                    None => {}
                 }
             }
             types = types.get(len..)?;
@@ -55,29 +78,32 @@ impl<'d> Btf<'d> {
 
     /// Offset in bytes of a field, also within structs and unions without a name.
     pub(super) fn offset(&self, of: &str, field: &str) -> Option<u32> {
-        self.find(self.named.get(of.as_bytes())?, field.as_bytes(), 0)
+        let (_, fields) = self.named.iter().find(|(name, _)| *name == of)?;
+        self.find(fields, field.as_bytes(), 0)
     }
 
     fn find(&self, fields: &[u8], wanted: &[u8], depth: u32) -> Option<u32> {
         const DEEPEST: u32 = 8;
         for member in fields.chunks_exact(MEMBER_LEN) {
             let (name, kind, bits) = (u32_at(member, 0)?, u32_at(member, 4)?, u32_at(member, 8)? & 0x00ff_ffff);
-            let name = self.string(name)?;
-            if name == wanted {
+            let name = self.strings.get(name as usize..)?;
+            if starts_with(name, wanted) {
                 return Some(bits / 8);
             }
-            let inner = self.anonymous.get(&kind).filter(|_| name.is_empty() && depth < DEEPEST);
-            if let Some(inside) = inner.and_then(|inner| self.find(inner, wanted, depth + 1)) {
-                return Some(bits / 8 + inside);
+            if name.first() == Some(&0) && depth < DEEPEST {
+                let inner = self.anonymous.binary_search_by_key(&kind, |(id, _)| *id).ok().map(|place| self.anonymous[place].1);
+                if let Some(inside) = inner.and_then(|inner| self.find(inner, wanted, depth + 1)) {
+                    return Some(bits / 8 + inside);
+                }
             }
         }
         None
     }
+}
 
-    fn string(&self, at: u32) -> Option<&'d [u8]> {
-        let from = self.strings.get(at as usize..)?;
-        Some(&from[..memchr::memchr(0, from)?])
-    }
+/// Whether the string there is this one.
+fn starts_with(strings: &[u8], name: &[u8]) -> bool {
+    strings.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&0))
 }
 
 /// Bytes after a type's fixed part, by kind; `None` for kinds that are not known.
@@ -170,9 +196,11 @@ mod tests {
 
     #[test]
     fn reads_the_running_kernel() {
-        let Ok(data) = std::fs::read(VMLINUX) else { return };
-        let btf = Btf::parse(&data, &["sock_common", "task_struct"]).expect("the kernel's own");
-        assert_eq!(btf.offset("sock_common", "skc_daddr"), Some(0));
-        assert!(btf.offset("task_struct", "group_leader").is_some_and(|offset| offset > 0));
+        let looked = with_vmlinux(|data| {
+            let btf = Btf::parse(data, &["sock_common", "task_struct"]).expect("the kernel's own");
+            assert_eq!(btf.offset("sock_common", "skc_daddr"), Some(0));
+            assert!(btf.offset("task_struct", "group_leader").is_some_and(|offset| offset > 0));
+        });
+        assert_eq!(looked.is_ok(), fs::exists(VMLINUX).is_ok_and(|exists| exists));
     }
 }

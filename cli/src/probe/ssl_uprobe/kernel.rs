@@ -1,11 +1,9 @@
 //! What the running kernel has, and where it keeps it.
 
-use std::fs;
-
 use aya::programs::ProgramType;
 use aya::sys::{BpfHelper, is_helper_supported};
 
-use crate::probe::btf::{Btf, VMLINUX};
+use crate::probe::btf::{Btf, with_vmlinux};
 
 /// The programs' name for an offset, and the field.
 const FIELDS: [(&str, &str, &str); 10] = [
@@ -24,9 +22,11 @@ const FIELDS: [(&str, &str, &str); 10] = [
 /// Offsets of the fields that the programs read, by their name for them. `struct inet_sock` begins with its `sock`, and that with its
 /// `sock_common`. A field that is not found stays unknown to them.
 pub(super) fn offsets() -> Vec<(&'static str, u32)> {
-    let data = fs::read(VMLINUX).unwrap_or_default();
-    let Some(btf) = Btf::parse(&data, &["sock_common", "inet_sock", "task_struct"]) else { return Vec::new() };
-    FIELDS.iter().filter_map(|(name, of, field)| Some((*name, btf.offset(of, field)?))).collect()
+    let look = |data: &[u8]| {
+        let btf = Btf::parse(data, &["sock_common", "inet_sock", "task_struct"])?;
+        Some(FIELDS.iter().filter_map(|(name, of, field)| Some((*name, btf.offset(of, field)?))).collect())
+    };
+    with_vmlinux(look).ok().flatten().unwrap_or_default()
 }
 
 /// Whether it has `bpf_loop` (since 5.17).

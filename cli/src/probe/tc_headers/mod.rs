@@ -6,6 +6,8 @@ mod tag;
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::panic::resume_unwind;
+use std::thread;
 
 use aya_obj::generated::BPF_F_BEFORE;
 use aya_obj::generated::bpf_attach_type::{BPF_TCX_EGRESS, BPF_TCX_INGRESS};
@@ -84,14 +86,15 @@ struct Programs(Vec<(&'static str, OwnedFd)>);
 
 impl Programs {
     fn load(loaded: &Loaded, spots: &[Spot<'_>]) -> Result<Self, Error> {
-        let mut programs = Self(Vec::new());
-        for spot in spots {
-            if programs.find(spot.program).is_none() {
-                let program = loaded.program(spot.program).map_err(|reason| PROBE.unsupported(&reason))?;
-                programs.0.push((spot.program, program));
-            }
-        }
-        Ok(programs)
+        let mut names: Vec<_> = spots.iter().map(|spot| spot.program).collect();
+        names.sort_unstable();
+        names.dedup();
+        // Each takes the verifier its time.
+        let programs: Result<_, String> = thread::scope(|scope| {
+            let threads: Vec<_> = names.iter().map(|name| scope.spawn(|| Ok((*name, loaded.program(name)?)))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        });
+        programs.map(Self).map_err(|reason| PROBE.unsupported(&reason))
     }
 
     fn find(&self, name: &str) -> Option<&OwnedFd> {
