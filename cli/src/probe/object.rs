@@ -118,6 +118,11 @@ impl Object {
         self.maps.remove(name)?.try_into().ok()
     }
 
+    /// Those of its maps that were not taken.
+    pub(super) fn into_maps(self) -> Vec<Map> {
+        self.maps.into_values().collect()
+    }
+
     /// Of one of its maps.
     pub(super) fn descriptor(&self, map: &str) -> Option<BorrowedFd<'_>> {
         descriptor(self.maps.get(map)?)

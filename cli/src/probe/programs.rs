@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
+use aya::maps::Map;
 use aya::sys::{Stats, enable_stats};
 
 use super::{Error, syscall};
@@ -9,8 +10,8 @@ use super::{Error, syscall};
 /// The loaded programs that the hooks run.
 pub(super) struct Programs {
     run: Vec<OwnedFd>,
-    /// What must stay open for them to run as they should.
-    kept: Option<OwnedFd>,
+    /// Their maps that nobody reads: the kernel tells by them whose the programs are, and empties one of programs when it is closed.
+    maps: Vec<Map>,
     statistics: Option<OwnedFd>,
 }
 
@@ -24,12 +25,8 @@ pub struct Cost {
 }
 
 impl Programs {
-    pub(super) fn new(run: Vec<OwnedFd>, statistics: Option<OwnedFd>) -> Self {
-        Self { run, kept: None, statistics }
-    }
-
-    pub(super) fn keeping(self, kept: Option<OwnedFd>) -> Self {
-        Self { kept, ..self }
+    pub(super) fn new(run: Vec<OwnedFd>, maps: Vec<Map>, statistics: Option<OwnedFd>) -> Self {
+        Self { run, maps, statistics }
     }
 
     /// For more hooks.
@@ -45,8 +42,8 @@ impl Programs {
 
     /// Unloads. What the programs cost; `None` when that is not measured or cannot be read.
     pub(super) fn release(self) -> Option<Cost> {
-        let Self { run, kept, statistics } = self;
-        drop(kept);
+        let Self { run, maps, statistics } = self;
+        drop(maps);
         statistics?;
         let mut sum = Cost::default();
         for program in run {

@@ -6,6 +6,8 @@
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 
+use aya::maps::Map;
+
 use super::object::Loader;
 use super::sock_http::{failed, unsupported};
 use super::{Error, syscall};
@@ -14,7 +16,7 @@ use super::{Error, syscall};
 pub(super) struct Entry {
     pub(super) program: OwnedFd,
     /// What it goes on with: the kernel empties this map when its descriptor is closed.
-    pub(super) behind: OwnedFd,
+    pub(super) maps: Vec<Map>,
 }
 
 /// Whether a socket takes the program as it is.
@@ -31,7 +33,7 @@ pub(super) fn fits(program: &OwnedFd) -> Result<bool, Error> {
 pub(super) fn before(program: &OwnedFd) -> Result<Entry, Error> {
     let object = Loader::new(ehl_probes::sock_entry()).load().map_err(|reason| failed(&reason))?;
     let behind = object.descriptor("BEHIND").ok_or_else(|| failed("the object lacks a map"))?;
-    let set = syscall::set_first(behind, &program.as_raw_fd().to_ne_bytes()).and_then(|()| behind.try_clone_to_owned());
-    let behind = set.map_err(|error| failed(&format!("its programs cannot be put together: {error}")))?;
-    Ok(Entry { program: object.program("sock_entry").map_err(|reason| unsupported(&reason))?, behind })
+    let set = syscall::set_first(behind, &program.as_raw_fd().to_ne_bytes());
+    set.map_err(|error| failed(&format!("its programs cannot be put together: {error}")))?;
+    Ok(Entry { program: object.program("sock_entry").map_err(|reason| unsupported(&reason))?, maps: object.into_maps() })
 }

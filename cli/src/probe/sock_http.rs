@@ -40,18 +40,19 @@ pub fn attach(settings: &Settings) -> Result<Attached, Error> {
     let mut object = load(settings).map_err(|reason| unsupported(&reason))?;
     filters::fill(NAME, &mut object, &settings.ports, &settings.networks)?;
     let program = object.program("sock_http").map_err(|reason| unsupported(&reason))?;
-    let (run, kept) = if sock_entry::fits(&program)? {
-        (program, None)
+    let (run, mut maps) = if sock_entry::fits(&program)? {
+        (program, Vec::new())
     } else {
-        let Entry { program, behind } = sock_entry::before(&program)?;
-        (program, Some(behind))
+        let Entry { program, maps } = sock_entry::before(&program)?;
+        (program, maps)
     };
     let missing = || failed("the object lacks a map");
     let (records, counters) = (records(&mut object).ok_or_else(missing)?, counters(NAME, &mut object).ok_or_else(missing)?);
     let connections = Connections::of(&mut object).ok_or_else(missing)?;
     let statistics = if settings.measure { Some(Programs::measure(NAME)?) } else { None };
     let hooks = interfaces(settings).into_iter().map(|index| watch(&run, index)).collect::<Result<_, _>>()?;
-    let programs = Programs::new(vec![run], statistics).keeping(kept);
+    maps.extend(object.into_maps());
+    let programs = Programs::new(vec![run], maps, statistics);
     Ok(Attached { links: Links::new(hooks, programs, None), records, memory: Memory::Packets(connections), counters })
 }
 

@@ -113,7 +113,7 @@ impl Loaded {
         let records = records(&mut self.object).ok_or_else(missing)?;
         let counters = counters(self.probe.name, &mut self.object).ok_or_else(missing)?;
         let memory = Memory::Flows(Flows::of(&mut self.object).ok_or_else(missing)?);
-        let links = links(Programs::new(run, self.statistics));
+        let links = links(Programs::new(run, self.object.into_maps(), self.statistics));
         Ok(Attached { links, records, memory, counters })
     }
 }

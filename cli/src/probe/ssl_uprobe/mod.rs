@@ -137,7 +137,7 @@ pub fn attach(loaded: Loaded, files: &[File], relist: &dyn Fn() -> Vec<u32>) -> 
     let (records, counters) = (records(&mut object).ok_or_else(missing)?, counters(NAME, &mut object).ok_or_else(missing)?);
     let memory = Memory::Tls(TlsConnections::of(&mut object).ok_or_else(missing)?);
     let switch = Switch::of(&mut object).ok_or_else(missing)?;
-    let links = Links::new(hooks, Programs::new(run, statistics), Some(switch));
+    let links = Links::new(hooks, Programs::new(run, object.into_maps(), statistics), Some(switch));
     let attacher = Attacher { held: Arc::clone(&links.held), is_multi };
     for file in files.iter().filter(|_| !is_multi) {
         if let Err(reason) = attacher.add(file) {
