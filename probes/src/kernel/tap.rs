@@ -34,6 +34,8 @@ const FEW_CHUNK_BYTES: u32 = 32;
 
 /// Lines of a head in one go: more than most have, and each go is a call.
 const LINES: u32 = 16;
+/// Of them, as many as one call takes on.
+const LINES_A_CALL: u32 = 4;
 
 /// What one CPU works with: too large for the stack.
 #[repr(C)]
@@ -223,29 +225,34 @@ unsafe extern "C" fn scan_callback(_index: u64, job: *mut ScanJob) -> i64 {
 /// Some lines of a head; 1 when the last of the window was among them.
 #[inline(always)]
 fn scan_step(job: &mut ScanJob) -> u32 {
-    for _ in 0..LINES {
+    for _ in 0..LINES / LINES_A_CALL {
         // SAFETY: the scan stands in the connection's state, cursor and window in the scratch memory; as in `Job::run`.
-        if unsafe { ehl_line(job.scan, job.scratch) } != 0 {
+        if unsafe { ehl_lines(job.scan, job.scratch) } != 0 {
             return 1;
         }
     }
     0
 }
 
-/// One line of a head; 1 when it was the last of the window. A global function (see the module `kernel`): the verifier would go
-/// through it once more for each turn of the loop.
+/// A few lines of a head; 1 when the last of the window was among them. A global function (see the module `kernel`): the verifier
+/// goes through each turn of its loop once more, and is spared the other turns.
 ///
 /// # Safety
 /// Both are valid, or null.
 #[inline(never)]
 #[unsafe(no_mangle)]
-unsafe extern "C" fn ehl_line(scan: *mut Scan, scratch: *mut Scratch) -> u32 {
+unsafe extern "C" fn ehl_lines(scan: *mut Scan, scratch: *mut Scratch) -> u32 {
     // SAFETY: by the caller's promise.
     let (Some(scan), Some(Scratch { cursor, draft, .. })) = (unsafe { (scan.as_mut(), scratch.as_mut()) }) else {
         return 1;
     };
-    head::step(scan, cursor, &draft.window);
-    (cursor.progress != head::progress::GOING) as u32
+    for _ in 0..LINES_A_CALL {
+        head::step(scan, cursor, &draft.window);
+        if cursor.progress != head::progress::GOING {
+            return 1;
+        }
+    }
+    0
 }
 
 unsafe extern "C" fn chunk_callback(_index: u64, scratch: *mut *mut Scratch) -> i64 {
