@@ -79,7 +79,7 @@ pub struct Copying {
 
 impl Copying {
     /// Where each slot is in the cookie.
-    pub const SSL: u32 = 16;
+    pub const SSL: u32 = Cookie::BEGIN_BITS;
     /// As [`Copying::SSL`].
     pub const KIND: u32 = Self::SSL + Self::BITS;
     /// As [`Copying::SSL`].
@@ -111,7 +111,7 @@ pub struct Held {
 
 impl Held {
     /// Where each slot is in the cookie.
-    pub const SSL: u32 = 16;
+    pub const SSL: u32 = Cookie::BEGIN_BITS;
     /// As [`Held::SSL`].
     pub const BUFFER: u32 = Self::SSL + Slot::BITS;
     /// As [`Held::SSL`].
@@ -151,6 +151,11 @@ pub enum Rest {
 }
 
 impl Cookie {
+    /// Of a place where a call has ended that was seen to begin.
+    pub const END: u64 = 0;
+    /// Bits of a cookie where a call begins.
+    pub const BEGIN_BITS: u32 = 16;
+
     /// As the kernel keeps it.
     pub const fn pack(self) -> u64 {
         let rest = match self.rest {

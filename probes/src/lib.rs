@@ -31,7 +31,7 @@ mod prebuilt {
         &SOCK_ENTRY.0
     }
 
-    /// The ELF of `ssl-uprobe`: `enter`, `leave` and `leave_at` for uprobes, `sent` and `received` for raw tracepoints, `sending` and
+    /// The ELF of `ssl-uprobe`: `call` for uprobes and uretprobes, `sent` and `received` for raw tracepoints, `sending` and
     /// `receiving` for kprobes in their stead, `forked` and `exited` for raw tracepoints.
     pub fn ssl_uprobe() -> &'static [u8] {
         &SSL_UPROBE.0

@@ -196,10 +196,10 @@ mod tests {
     #[test]
     fn an_error_quotes_the_end_of_what_the_verifier_says() {
         let refused = io::Error::from_raw_os_error(libc::EACCES);
-        let said = quote("enter", &refused, b"0: R1=ctx()\n1: (b7) r0 = 0\n\nfunc#0\n2: call\nprocessed 3 insns\n\0\0");
-        let expected = "the program enter cannot be loaded: Permission denied (os error 13) (the verifier: 1: (b7) r0 = 0; func#0; \
+        let said = quote("call", &refused, b"0: R1=ctx()\n1: (b7) r0 = 0\n\nfunc#0\n2: call\nprocessed 3 insns\n\0\0");
+        let expected = "the program call cannot be loaded: Permission denied (os error 13) (the verifier: 1: (b7) r0 = 0; func#0; \
                         2: call; processed 3 insns)";
         assert_eq!(said, expected);
-        assert_eq!(quote("enter", &refused, &[0; 8]), "the program enter cannot be loaded: Permission denied (os error 13)");
+        assert_eq!(quote("call", &refused, &[0; 8]), "the program call cannot be loaded: Permission denied (os error 13)");
     }
 }

@@ -1,5 +1,5 @@
-//! Loads `ssl-uprobe` and attaches it to TLS libraries: by one link a file and program where the kernel has such links, by
-//! perf events elsewhere.
+//! Loads `ssl-uprobe` and attaches it to TLS libraries: by links to many places of a file where the kernel has them, by perf events
+//! elsewhere.
 
 mod event;
 mod kernel;
@@ -29,6 +29,8 @@ pub use seccomp::returns_are_safe;
 
 const NAME: &str = "ssl-uprobe";
 
+/// The program at all places.
+const CALL: &str = "call";
 /// Programs that tell addresses, and their tracepoints (kernel 6.4).
 const SOCKETS: [(&str, &CStr); 2] = [("sent", c"sock_send_length"), ("received", c"sock_recv_length")];
 
@@ -85,8 +87,8 @@ pub fn check(measure: bool) -> Result<(), Error> {
 /// Programs and maps in the kernel; nothing is attached.
 pub struct Loaded {
     object: Object,
-    /// For links to many places; what the kernel said, if it does not take them.
-    at_once: Result<Vec<OwnedFd>, String>,
+    /// The program for links to many places; what the kernel said, if it does not take it.
+    at_once: Result<OwnedFd, String>,
     /// What tells addresses: programs for the tracepoints.
     sockets: Vec<(OwnedFd, &'static CStr)>,
     exited: OwnedFd,
@@ -101,12 +103,12 @@ pub fn load(settings: &Settings) -> Result<Loaded, Error> {
     fill_filters(&mut object, settings)?;
     let statistics = if settings.measure { Some(Programs::measure(NAME)?) } else { None };
     let follow = |program| object.program(program).map_err(|error| failed(&format!("processes cannot be followed: {error}")));
-    // Each takes the verifier its time.
+    // It takes the verifier its time.
     let (at_once, sockets, exited, forked) = thread::scope(|scope| {
-        let at_once = multi::PROGRAMS.map(|name| scope.spawn(|| object.program_for(name, BPF_TRACE_UPROBE_MULTI)));
+        let at_once = scope.spawn(|| object.program_for(CALL, BPF_TRACE_UPROBE_MULTI));
         let sockets = SOCKETS.iter().filter_map(|(name, tracepoint)| Some((object.program(name).ok()?, *tracepoint))).collect();
         let forked = if settings.processes.is_empty() { Ok(None) } else { follow("forked").map(Some) };
-        let at_once = at_once.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect();
+        let at_once = at_once.join().unwrap_or_else(|panic| resume_unwind(panic));
         (at_once, sockets, follow("exited"), forked)
     });
     Ok(Loaded { at_once, sockets, exited: exited?, forked: forked?, statistics, object })
@@ -124,20 +126,20 @@ pub fn attach(loaded: Loaded, files: &[File], relist: &dyn Fn() -> Vec<u32>) -> 
         // Those that were started since they were listed.
         watch_processes(&mut object, &relist())?;
     }
-    let at_once = at_once.ok().and_then(|programs| Some((attach_at_once(&programs, files, &mut report)?, programs)));
+    let at_once = at_once.ok().and_then(|program| Some((attach_at_once(&program, files, &mut report)?, program)));
     let is_multi = at_once.is_some();
     let run = match at_once {
-        Some((links, programs)) => {
+        Some((links, program)) => {
             hooks.extend(links);
-            programs
+            program
         }
-        None => load_each(&object)?,
+        None => object.program(CALL).map_err(|reason| unsupported(&reason))?,
     };
     let missing = || failed("the object lacks a map");
     let (records, counters) = (records(&mut object).ok_or_else(missing)?, counters(NAME, &mut object).ok_or_else(missing)?);
     let memory = Memory::Tls(TlsConnections::of(&mut object).ok_or_else(missing)?);
     let switch = Switch::of(&mut object).ok_or_else(missing)?;
-    let links = Links::new(hooks, Programs::new(run, object.into_maps(), statistics), Some(switch));
+    let links = Links::new(hooks, Programs::new(vec![run], object.into_maps(), statistics), Some(switch));
     let attacher = Attacher { held: Arc::clone(&links.held), is_multi };
     for file in files.iter().filter(|_| !is_multi) {
         if let Err(reason) = attacher.add(file) {
@@ -164,8 +166,9 @@ impl Attacher {
     pub fn add(&self, file: &File) -> Result<(), String> {
         let mut held = lock(&self.held);
         let Some(Held { hooks, programs, .. }) = held.as_mut() else { return Ok(()) };
-        let run = programs.descriptors();
-        let added = if self.is_multi { multi::attach_all(run, file) } else { places::attach_each(run, file) };
+        let [program] = programs.descriptors() else { return Ok(()) };
+        let attach = if self.is_multi { multi::attach_all } else { places::attach_each };
+        let added = attach(program.as_fd(), file);
         hooks.extend(added.map_err(|error| error.to_string())?);
         Ok(())
     }
@@ -222,10 +225,10 @@ fn follow(program: &OwnedFd, tracepoint: &CStr) -> Result<OwnedFd, Error> {
 }
 
 /// The links of all files; `None` when no file can be probed in this way.
-fn attach_at_once(programs: &[OwnedFd], files: &[File], report: &mut Report) -> Option<Vec<OwnedFd>> {
+fn attach_at_once(program: &OwnedFd, files: &[File], report: &mut Report) -> Option<Vec<OwnedFd>> {
     let mut hooks = Vec::new();
     for file in files {
-        match multi::attach_all(programs, file) {
+        match multi::attach_all(program.as_fd(), file) {
             Ok(links) => hooks.extend(links),
             Err(error) => report.refused.push((file.shown.clone(), error.to_string())),
         }
@@ -235,11 +238,6 @@ fn attach_at_once(programs: &[OwnedFd], files: &[File], report: &mut Report) -> 
         return None;
     }
     Some(hooks)
-}
-
-/// For perf events, one for each place.
-fn load_each(object: &Object) -> Result<Vec<OwnedFd>, Error> {
-    places::PROGRAMS.iter().map(|name| object.program(name).map_err(|reason| unsupported(&reason))).collect()
 }
 
 /// It cannot be attached.

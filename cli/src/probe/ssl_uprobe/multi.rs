@@ -1,8 +1,9 @@
-//! One link for all places of a file (`BPF_TRACE_UPROBE_MULTI`, since kernel 6.6): attached and detached at once.
+//! One link for all instructions of a file, and one for all returns (`BPF_TRACE_UPROBE_MULTI`, since kernel 6.6): attached and detached
+//! at once.
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -15,26 +16,15 @@ use crate::probe::syscall;
 /// `BPF_F_UPROBE_MULTI_RETURN` (linux/bpf.h).
 const RETURN: u32 = 1;
 
-/// The object's programs for links of this kind, in the order that [`attach_all`] takes them in.
-pub(super) const PROGRAMS: [&str; 3] = ["enter", "leave", "read"];
-
-/// Attaches to all places of a file. The result keeps the programs attached.
-pub(super) fn attach_all(programs: &[OwnedFd], file: &File) -> io::Result<Vec<OwnedFd>> {
-    let [enter, leave, read] = programs else { return Err(io::Error::other("programs are missing")) };
-    let Places { entries, returns, exits, reads } = Places::of(&file.sites);
-    let mut links = Vec::new();
-    // Ends first: a begin without its end would be kept.
-    let places = [(leave, &returns, When::Return), (leave, &exits, When::At), (enter, &entries, When::At), (read, &reads, When::At)];
-    for (program, places, when) in places {
-        if !places.is_empty() {
-            links.push(attach(program, &file.path, places, when)?);
-        }
-    }
-    Ok(links)
+/// Attaches the program to all places of a file. The result keeps it attached.
+pub(super) fn attach_all(program: BorrowedFd<'_>, file: &File) -> io::Result<Vec<OwnedFd>> {
+    let places = Places::of(&file.sites);
+    let some = places.each().into_iter().filter(|(_, places)| !places.is_empty());
+    some.map(|(when, places)| attach(program, &file.path, places, when)).collect()
 }
 
-/// Attaches a program to places of a file. The result keeps it attached.
-fn attach(program: &OwnedFd, path: &Path, places: &[Place], when: When) -> io::Result<OwnedFd> {
+/// One link.
+fn attach(program: BorrowedFd<'_>, path: &Path, places: &[Place], when: When) -> io::Result<OwnedFd> {
     let path = CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)?;
     let (offsets, cookies): (Vec<u64>, Vec<u64>) = places.iter().copied().unzip();
     let mut attr = syscall::zeroed();

@@ -1,7 +1,7 @@
-//! Which program runs at which place of a file.
+//! At which places of a file the program runs.
 
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use ehl_probes_common::call::{Cookie, Rest};
 
@@ -13,7 +13,7 @@ use crate::tls::site::{Exit, Site};
 /// A place: offset in the file, and the cookie.
 pub(super) type Place = (u64, u64);
 
-/// When a program runs.
+/// When it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum When {
     /// Before the instruction.
@@ -25,51 +25,43 @@ pub(super) enum When {
 /// The places of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Places {
-    /// Where calls begin.
-    pub(super) entries: Vec<Place>,
-    /// The functions at whose return they end.
+    /// The functions at whose return calls end.
     pub(super) returns: Vec<Place>,
-    /// The instructions at which they end.
-    pub(super) exits: Vec<Place>,
-    /// The instructions at which calls that read have ended, or hand out what they have read. Nothing else is seen of these.
-    pub(super) reads: Vec<Place>,
+    /// The instructions at which they begin, end, or hand out what they have read. Ends come first: a begin without its end would be kept.
+    pub(super) instructions: Vec<Place>,
 }
 
 impl Places {
     pub(super) fn of(sites: &[Site]) -> Self {
         let mut places = Self::default();
         for site in sites {
-            let mut read = |rest| places.reads.push((site.entry, Cookie { call: site.call, length: site.length, rest }.pack()));
+            let rest = match site.exit {
+                Exit::Here(held) => Rest::Held(held),
+                Exit::Copy(copying) => Rest::Copying(copying),
+                Exit::None | Exit::Return | Exit::After(_) => Rest::Arguments,
+            };
             match site.exit {
-                Exit::Here(held) => {
-                    read(Rest::Held(held));
-                    continue;
-                }
-                Exit::Copy(copying) => {
-                    read(Rest::Copying(copying));
-                    continue;
-                }
-                Exit::None => {}
-                Exit::Return => places.returns.push((site.entry, 0)),
-                Exit::After(offset) => places.exits.push((offset, 0)),
+                Exit::Return => places.returns.push((site.entry, Cookie::END)),
+                Exit::After(offset) => places.instructions.push((offset, Cookie::END)),
+                Exit::None | Exit::Here(_) | Exit::Copy(_) => {}
             }
-            places.entries.push((site.entry, Cookie { call: site.call, length: site.length, rest: Rest::Arguments }.pack()));
+            places.instructions.push((site.entry, Cookie { call: site.call, length: site.length, rest }.pack()));
         }
         places
     }
+
+    /// When to run the program, and where.
+    pub(super) fn each(&self) -> [(When, &[Place]); 2] {
+        [(When::Return, &self.returns), (When::At, &self.instructions)]
+    }
 }
 
-/// The object's programs at places: where calls end, then where they begin, as a begin without its end would be kept.
-pub(super) const PROGRAMS: [&str; 4] = ["leave", "leave_at", "enter", "read"];
-
-/// Attaches those programs to all places of a file, by a perf event each. The result keeps them attached.
-pub(super) fn attach_each(programs: &[OwnedFd], file: &File) -> io::Result<Vec<OwnedFd>> {
-    let Places { entries, returns, exits, reads } = Places::of(&file.sites);
+/// Attaches the program to all places of a file, by a perf event each. The result keeps it attached.
+pub(super) fn attach_each(program: BorrowedFd<'_>, file: &File) -> io::Result<Vec<OwnedFd>> {
     let mut links = Vec::new();
-    let places = [(When::Return, returns), (When::At, exits), (When::At, entries), (When::At, reads)];
-    for (program, (when, places)) in programs.iter().zip(places) {
+    for (when, places) in Places::of(&file.sites).each() {
         for (offset, cookie) in places {
-            links.push(syscall::link_event(program.as_fd(), &mut uprobe(&file.path, offset, when)?, cookie)?);
+            links.push(syscall::link_event(program, &mut uprobe(&file.path, *offset, when)?, *cookie)?);
         }
     }
     Ok(links)

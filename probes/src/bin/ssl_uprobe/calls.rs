@@ -5,9 +5,8 @@ use core::mem::MaybeUninit;
 use core::ptr::{read_volatile, write_volatile};
 
 use aya_ebpf::{
-    EbpfContext as _,
     bindings::{__sk_buff, pt_regs},
-    helpers::generated::{bpf_get_attach_cookie, bpf_ktime_get_ns, bpf_probe_read_user},
+    helpers::generated::{bpf_ktime_get_ns, bpf_probe_read_user},
     programs::ProbeContext,
 };
 use ehl_probes::kernel::{
@@ -51,7 +50,7 @@ unsafe extern "C" fn ehl_load(skb: *mut __sk_buff, scratch: *mut Scratch, offset
 
 /// A call begins.
 #[inline(always)]
-pub(crate) fn enter(ctx: &ProbeContext) -> Option<()> {
+pub(crate) fn enter(ctx: &ProbeContext, cookie: u64) -> Option<()> {
     if !switch::is_on() {
         return None;
     }
@@ -61,8 +60,8 @@ pub(crate) fn enter(ctx: &ProbeContext) -> Option<()> {
     if !processes::is_watched(process, known.is_some()) {
         return None;
     }
-    // SAFETY: the kernel passes valid registers and a context.
-    let (regs, cookie) = unsafe { (&*ctx.regs, bpf_get_attach_cookie(ctx.as_ptr())) };
+    // SAFETY: the kernel passes valid registers.
+    let regs = unsafe { &*ctx.regs };
     let thread = known.or_else(|| threads::insert(id));
     let call = cookie as u32 & 0xff;
     let key = Key { ssl: regs.rdi, process, zero: 0 };

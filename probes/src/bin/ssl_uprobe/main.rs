@@ -30,37 +30,26 @@ mod threads;
 mod programs {
     use aya_ebpf::{
         EbpfContext as _,
-        macros::{kprobe, raw_tracepoint, uprobe, uretprobe},
-        programs::{ProbeContext, RawTracePointContext, RetProbeContext},
+        helpers::generated::bpf_get_attach_cookie,
+        macros::{kprobe, raw_tracepoint, uprobe},
+        programs::{ProbeContext, RawTracePointContext},
     };
+    use ehl_probes_common::call::Cookie;
 
     use crate::{calls, processes, reads, sockets, threads};
 
-    /// At the begin of a call.
+    /// At a place of a TLS library, as its cookie says: one program, so that the verifier sees the walk once.
     #[uprobe]
-    fn enter(ctx: ProbeContext) -> u32 {
-        calls::enter(&ctx);
-        0
-    }
-
-    /// On its return.
-    #[uretprobe]
-    fn leave(ctx: RetProbeContext) -> u32 {
-        calls::leave(&ProbeContext::new(ctx.as_ptr()));
-        0
-    }
-
-    /// At the instruction behind it.
-    #[uprobe]
-    fn leave_at(ctx: ProbeContext) -> u32 {
-        calls::leave(&ctx);
-        0
-    }
-
-    /// At an instruction where a call that reads has ended, of which nothing else is seen.
-    #[uprobe]
-    fn read(ctx: ProbeContext) -> u32 {
-        reads::ended(&ctx);
+    fn call(ctx: ProbeContext) -> u32 {
+        // SAFETY: the kernel passes a valid context.
+        let cookie = unsafe { bpf_get_attach_cookie(ctx.as_ptr()) };
+        if cookie == Cookie::END {
+            calls::leave(&ctx);
+        } else if cookie >> Cookie::BEGIN_BITS == 0 {
+            calls::enter(&ctx, cookie);
+        } else {
+            reads::ended(&ctx, cookie);
+        }
         0
     }
 

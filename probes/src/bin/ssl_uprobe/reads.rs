@@ -3,12 +3,7 @@
 use core::hint::black_box;
 use core::ptr::read_volatile;
 
-use aya_ebpf::{
-    EbpfContext as _,
-    bindings::pt_regs,
-    helpers::generated::{bpf_get_attach_cookie, bpf_probe_read_user},
-    programs::ProbeContext,
-};
+use aya_ebpf::{bindings::pt_regs, helpers::generated::bpf_probe_read_user, programs::ProbeContext};
 use ehl_probes::kernel::counters::count;
 use ehl_probes_common::{
     call::{Copying, Held, Length, Slot},
@@ -41,9 +36,9 @@ struct Read {
 
 /// A call that reads has ended, or hands out bytes.
 #[inline(always)]
-pub(crate) fn ended(ctx: &ProbeContext) -> Option<()> {
-    // SAFETY: the kernel passes a valid context and valid registers.
-    let (regs, cookie) = unsafe { (&*ctx.regs, bpf_get_attach_cookie(ctx.as_ptr())) };
+pub(crate) fn ended(ctx: &ProbeContext, cookie: u64) -> Option<()> {
+    // SAFETY: the kernel passes valid registers.
+    let regs = unsafe { &*ctx.regs };
     let is_copy = (cookie >> 8) as u8 == Length::Third as u8;
     // Every other end finds nothing to read.
     if !is_copy && regs.rax as i32 <= 0 || !switch::is_on() {
