@@ -5,6 +5,7 @@
 //! so that no secret in a made-up `X-Api-Version` gets into the column.
 
 use super::redact::holds_secret;
+use super::sent::{Field, Known};
 
 /// Where a version was found; a smaller one is the better statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,11 +45,13 @@ impl<'m> ApiVersion<'m> {
     }
 
     /// Takes a header field into account.
-    pub fn observe(&mut self, name: &[u8], value: &'m [u8]) {
-        if names_api_version(name) {
-            self.offer(Source::Header, Some(value.trim_ascii()).filter(|version| is_version(version)));
-        } else if name.eq_ignore_ascii_case(b"accept") || name.eq_ignore_ascii_case(b"content-type") {
-            self.offer(Source::MediaType, media_type_version(value));
+    pub(super) fn observe(&mut self, field: &Field<'m>) {
+        match field.known {
+            Known::Other if names_api_version(field.name) => {
+                self.offer(Source::Header, Some(field.value.trim_ascii()).filter(|version| is_version(version)));
+            }
+            Known::Accept | Known::ContentType => self.offer(Source::MediaType, media_type_version(field.value)),
+            _ => {}
         }
     }
 
@@ -191,7 +194,7 @@ mod tests {
         let mut version = ApiVersion::default();
         version.observe_target(target.as_bytes());
         for (name, value) in fields {
-            version.observe(name.as_bytes(), value.as_bytes());
+            version.observe(&Field::new(name.as_bytes(), value.as_bytes()));
         }
         version.get().map(|(version, source)| (String::from_utf8_lossy(version).into_owned(), source.as_str()))
     }

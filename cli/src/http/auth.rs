@@ -1,6 +1,7 @@
 //! Whether a request carried credentials, and of what kind. Never the credentials.
 
 use super::redact::is_api_key_name;
+use super::sent::{Field, Known};
 
 /// The kind of credentials of a request, the strongest statement of those it made.
 ///
@@ -65,13 +66,15 @@ impl Auth {
     }
 
     /// Takes a header field of the request into account.
-    pub fn observe(&mut self, name: &[u8], value: &[u8]) {
-        if value.trim_ascii().is_empty() {
-            return;
-        }
-        if name.eq_ignore_ascii_case(b"authorization") {
-            *self = scheme(value);
-        } else if let Some(auth) = by_field(name) {
+    pub(super) fn observe(&mut self, field: &Field<'_>) {
+        let auth = match field.known {
+            Known::Authorization | Known::Cookie | Known::Other if field.value.trim_ascii().is_empty() => return,
+            Known::Authorization => return *self = scheme(field.value),
+            Known::Cookie => Some(Self::Cookie),
+            Known::Other => by_field(field.name),
+            _ => None,
+        };
+        if let Some(auth) = auth {
             self.strengthen(auth);
         }
     }
@@ -129,12 +132,10 @@ fn scheme(value: &[u8]) -> Auth {
     }
 }
 
-/// The kind that the presence of a field other than `Authorization` says.
+/// The kind that the presence of a field other than `Authorization` and `Cookie` says.
 fn by_field(name: &[u8]) -> Option<Auth> {
     let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
-    if is("cookie") {
-        Some(Auth::Cookie)
-    } else if is("proxy-authorization") {
+    if is("proxy-authorization") {
         Some(Auth::Proxy)
     } else if is_api_key_name(name) {
         Some(Auth::ApiKey)
@@ -197,7 +198,7 @@ mod tests {
         let mut auth = Auth::default();
         auth.observe_target(target.as_bytes());
         for (name, value) in fields {
-            auth.observe(name.as_bytes(), value.as_bytes());
+            auth.observe(&Field::new(name.as_bytes(), value.as_bytes()));
         }
         auth.as_str()
     }

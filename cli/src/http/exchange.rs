@@ -19,7 +19,7 @@ pub(super) struct Ends {
 }
 
 /// One exchange, or the half of it that was seen. Times are nanoseconds since 1970.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Exchange {
     /// Who sent the request; [`Endpoint::UNKNOWN`] when that is not known (TLS).
     pub client: Endpoint,

@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::sent::{Field, Sent};
+use super::sent::{Field, Known, Sent};
 
 /// What a request's fields say of its client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,8 +26,8 @@ impl Client {
             // The field that takes precedence may be missing, or cut within an address.
             return Self::Unknown;
         }
-        let first = |name: &str| lines(head.fields, name).find_map(|value| elements(value).find(|element| !element.is_empty()));
-        let address = match (first("forwarded"), first("x-forwarded-for")) {
+        let first = |name: Known| lines(head.fields, name).find_map(|value| elements(value).find(|element| !element.is_empty()));
+        let address = match (first(Known::Forwarded), first(Known::ForwardedFor)) {
             (Some(element), _) => forwarded_for(element),
             (None, Some(element)) => node(element),
             (None, None) => return Self::Unsaid,
@@ -36,8 +36,8 @@ impl Client {
     }
 }
 
-fn lines<'a>(fields: &[Field<'a>], name: &str) -> impl Iterator<Item = &'a [u8]> {
-    fields.iter().filter(move |field| field.is(name)).map(|field| field.value)
+fn lines<'a>(fields: &[Field<'a>], name: Known) -> impl Iterator<Item = &'a [u8]> {
+    fields.iter().filter(move |field| field.known == name).map(|field| field.value)
 }
 
 fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -6,6 +6,7 @@ use ehl_probes_common::walk::is_token;
 use super::exchange::Flags;
 use super::head::Version;
 use super::raw::Raw;
+use super::sent::Known;
 
 /// Where a body ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +122,7 @@ fn declared(raw: &Raw<'_>) -> (Declared, Flags) {
     let mut codings = Codings::default();
     let mut flags = Flags::default();
     for field in &raw.fields {
-        if field.name.eq_ignore_ascii_case(b"content-length") {
+        if field.known == Known::ContentLength {
             match lengths(field.value) {
                 Some(value) if length.is_none_or(|before| before == value) => length = Some(value),
                 // "If a message is received without Transfer-Encoding and with an invalid Content-Length header field, then the
@@ -132,7 +133,7 @@ fn declared(raw: &Raw<'_>) -> (Declared, Flags) {
                     length = length.or_else(|| lengths(field.value.strip_prefix(b"+")?));
                 }
             }
-        } else if field.name.eq_ignore_ascii_case(b"transfer-encoding") {
+        } else if field.known == Known::TransferEncoding {
             codings.add(field.value);
         }
     }
@@ -201,7 +202,7 @@ pub(super) fn turns_to_http2(raw: &Raw<'_>) -> bool {
 /// "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks a Host header field and
 /// to any request message that contains more than one Host header field line" (section 3.2).
 fn host(raw: &Raw<'_>) -> Flags {
-    let lines = raw.fields.iter().filter(|field| field.is("host")).count();
+    let lines = raw.fields.iter().filter(|field| field.known == Known::Host).count();
     if lines > 1 || lines == 0 && raw.version > Version::HTTP_1_0 { Flags::BAD_HOST } else { Flags::default() }
 }
 

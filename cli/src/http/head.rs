@@ -6,7 +6,7 @@ use super::forwarded::Client;
 use super::llm::Statement;
 use super::redact::{Redactor, authority_len};
 use super::request_id;
-use super::sent::{Field, Line, Sent};
+use super::sent::{Field, Known, Line, Sent};
 
 /// Which half of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,7 +70,7 @@ pub struct Wanted {
 }
 
 /// A head without its secrets.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Head {
     /// All texts, one after the other.
     text: Vec<u8>,
@@ -144,7 +144,7 @@ impl Head {
         }
         for field in fields {
             head.field(field, direction, redactor);
-            version.observe(field.name, field.value);
+            version.observe(field);
         }
         // Fields that were not seen may say it better.
         if let Some((value, source)) = version.get().filter(|(_, source)| is_whole || *source == Source::Header) {
@@ -197,22 +197,25 @@ impl Head {
     }
 
     fn field(&mut self, field: &Field<'_>, direction: Direction, redactor: &Redactor) {
-        let is = |name: &str| field.is(name);
         let request = direction == Direction::Request;
         if request {
-            self.auth.observe(field.name, field.value);
+            self.auth.observe(field);
         }
-        match field.name.len() {
+        match field.known {
             // With HTTP/2, an authority that is not known would count instead.
-            4 if request && self.host.is_none() && is("host") && (self.is_whole || self.version != Version::HTTP_2) => {
+            Known::Host if request && self.host.is_none() && (self.is_whole || self.version != Version::HTTP_2) => {
                 self.host = Some(self.push(|text| {
                     redactor.authority(field.value, text);
                 }));
             }
-            10 if request && self.user_agent.is_none() && is("user-agent") => self.user_agent = Some(self.value(field, redactor)),
-            12 if self.content_type.is_none() && is("content-type") => self.content_type = Some(self.value(field, redactor)),
-            11 if !request => self.observe_grpc_status(field),
-            6 | 10..=22 => self.observe_request_id(field, direction, redactor),
+            Known::UserAgent if request && self.user_agent.is_none() => self.user_agent = Some(self.value(field, redactor)),
+            Known::ContentType if self.content_type.is_none() => self.content_type = Some(self.value(field, redactor)),
+            Known::RequestId => self.observe_request_id(field, direction, redactor),
+            Known::Other => match field.name.len() {
+                11 if !request => self.observe_grpc_status(field),
+                6 | 10..=22 => self.observe_request_id(field, direction, redactor),
+                _ => {}
+            },
             _ => {}
         }
     }
@@ -257,7 +260,11 @@ impl Head {
     fn store(&mut self, field: &Field<'_>, redactor: &Redactor) -> Stored {
         let name = self.push(|text| {
             let start = text.len();
-            redactor.token(field.name, text); // In its own case, which tells tokens from words.
+            if field.known == Known::Other {
+                redactor.token(field.name, text); // In its own case, which tells tokens from words.
+            } else {
+                text.extend_from_slice(field.name);
+            }
             text[start..].make_ascii_lowercase();
         });
         let display = self.value(field, redactor);

@@ -61,7 +61,7 @@ pub(super) fn strict(bytes: &[u8]) -> Option<Raw<'_>> {
             _ => return None,
         }
     };
-    let fields = parsed.iter().map(|field| Field { name: field.name.as_bytes(), value: field.value }).collect();
+    let fields = parsed.iter().map(|field| Field::new(field.name.as_bytes(), field.value)).collect();
     let flags = if bytes.ends_with(b"\r\n\r\n") { Flags::default() } else { Flags::BARE_LF };
     Some(Raw { line, version: Version { major: 1, minor }, fields, flags })
 }
@@ -144,7 +144,7 @@ impl<'a> Iterator for Lines<'a> {
 
 fn field(line: &[u8]) -> Option<Field<'_>> {
     let colon = memchr::memchr(b':', line)?;
-    Some(Field { name: line[..colon].trim_ascii_end(), value: line[colon + 1..].trim_ascii() })
+    Some(Field::new(line[..colon].trim_ascii_end(), line[colon + 1..].trim_ascii()))
 }
 
 /// The bytes of `head` from the start of `value` to the end of `line`, both parts of it.

@@ -80,7 +80,7 @@ impl<'a> Fields<'a> {
         if !is_field_name(name) || value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
             self.flags |= Flags::MALFORMED;
         }
-        self.regular.push(Field { name, value });
+        self.regular.push(Field::new(name, value));
     }
 
     /// Whether it makes sense as a head, or as trailers, or what is known of it does.

@@ -21,7 +21,7 @@ use super::head::{Direction, Head};
 use super::sent::{Field, Line, Sent};
 
 /// What one head says. Times may depend on when it was sent.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Statement {
     evidence: Evidence,
     quotas: Quotas,

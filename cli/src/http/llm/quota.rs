@@ -70,14 +70,14 @@ const TOKENS: [Family; 9] = [
 ];
 
 /// The quotas of a head.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Quotas {
     requests: Best,
     tokens: Best,
 }
 
 /// The quota of the first family that says something.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Best {
     family: Option<usize>,
     quota: Quota<Delay>,
