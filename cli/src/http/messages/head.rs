@@ -157,14 +157,29 @@ pub(super) fn next_request(bytes: &[u8]) -> Option<usize> {
 
 /// Index after the empty line that ends a head, looking from `from` on. Lines may end with LF alone.
 fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
-    memchr::memchr_iter(b'\n', bytes.get(from..)?).find_map(|newline| {
-        let after = from + newline + 1;
+    let mut at = from;
+    while !may_end(bytes.get(at..)?) {
+        at += STEP;
+    }
+    memchr::memchr_iter(b'\n', &bytes[at..]).find_map(|newline| {
+        let after = at + newline + 1;
         match bytes.get(after..)? {
             [b'\n', ..] => Some(after + 1),
             [b'\r', b'\n', ..] => Some(after + 2),
             _ => None,
         }
     })
+}
+
+/// So many bytes are looked at in one step: of a fixed size and without an early end, so that the compiler takes many at a time.
+const STEP: usize = 32;
+
+/// Whether the first bytes end a line before one that may be empty, or are too few for a step.
+fn may_end(bytes: &[u8]) -> bool {
+    let next = bytes.get(1..).and_then(<[u8]>::first_chunk::<STEP>);
+    let Some((bytes, next)) = bytes.first_chunk::<STEP>().zip(next) else { return true };
+    let is_end = |byte: u8, next: u8| (byte == b'\n') & ((next == b'\n') | (next == b'\r'));
+    bytes.iter().zip(next).fold(false, |any, (byte, next)| any | is_end(*byte, *next))
 }
 
 #[cfg(test)]
@@ -178,5 +193,14 @@ mod tests {
         assert_eq!(head_end(b"a\r\n\nb", 0), Some(4));
         assert_eq!(head_end(b"a\r\nb\r\n", 0), None);
         assert_eq!(head_end(b"a\r\n\r", 0), None);
+        for len in 0..100 {
+            let head = format!("{}\r\n\r\nb", "a".repeat(len));
+            assert_eq!((head_end(head.as_bytes(), 0), head_end(head.as_bytes(), len)), (Some(len + 4), Some(len + 4)));
+        }
+        for len in 0..100 {
+            let head = format!("{}\r\n\r\nb", "a".repeat(len));
+            assert_eq!(head_end(head.as_bytes(), 0), Some(len + 4));
+            assert_eq!(head_end(head.as_bytes(), len), Some(len + 4));
+        }
     }
 }
