@@ -45,8 +45,8 @@ impl Kind {
 
 /// The kind of a header field.
 pub(super) fn field(name: &[u8]) -> Kind {
-    if is_well_known(name) {
-        return Kind::Plain;
+    if let Some(kind) = well_known(name) {
+        return kind;
     }
     if name.contains(&b'%') {
         return kind(&View::of(name, Folds::Joined).bytes, false);
@@ -89,8 +89,8 @@ fn kind(name: &[u8], is_parameter: bool) -> Kind {
     }
 }
 
-/// The plain fields that make up most of all messages, found without looking at their words.
-fn is_well_known(name: &[u8]) -> bool {
+/// The fields that make up most of all messages, found without looking at their words.
+fn well_known(name: &[u8]) -> Option<Kind> {
     let names: &[&str] = match name.len() {
         4 => &["host", "date", "vary", "etag", "link"],
         5 => &[":path"],
@@ -105,7 +105,16 @@ fn is_well_known(name: &[u8]) -> bool {
         17 => &["transfer-encoding", "x-forwarded-proto"],
         _ => &[],
     };
-    names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+    let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+    if names.iter().any(|known| is(known)) {
+        return Some(Kind::Plain);
+    }
+    match name.len() {
+        6 if is("cookie") => Some(Kind::Cookie),
+        10 if is("set-cookie") => Some(Kind::SetCookie),
+        13 if is("authorization") => Some(Kind::Credentials),
+        _ => None,
+    }
 }
 
 /// A name this long is made up; a secret-looking part of it is enough.

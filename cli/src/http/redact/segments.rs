@@ -18,7 +18,8 @@ impl Scan<'_, '_> {
             return;
         }
         let mut scattered = 0;
-        for (from, to) in segments(self.bytes, start, end) {
+        // What is shorter neither is a secret nor counts as a part of one.
+        for (from, to) in segments(self.bytes, start, end).filter(|(from, to)| to - from >= MIN_SCATTERED) {
             let tally = self.random_segment(from, to);
             scattered += if tally.is_secret() || tally.random_len < MIN_SCATTERED { 0 } else { tally.random_len };
         }
