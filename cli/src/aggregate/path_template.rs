@@ -25,6 +25,10 @@ pub fn push(out: &mut Vec<u8>, path: &[u8]) {
 }
 
 fn push_segment(out: &mut Vec<u8>, segment: &[u8]) {
+    // Most are words, and nothing below is one.
+    if segment.iter().all(u8::is_ascii_alphabetic) {
+        return out.extend_from_slice(segment);
+    }
     if let Some(name) = kind(segment) {
         return out.extend_from_slice(name);
     }
