@@ -4,7 +4,7 @@
 //! other controls, and text that a spreadsheet would take for a formula starts with an apostrophe. JSON is the format
 //! that keeps values as they are.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use super::sanitize::is_hidden;
 use super::text::{Clock, push_cell};
@@ -14,29 +14,48 @@ use super::{BUFFER_BYTES, Cell, Counts, Renderer, Run, Schema, Summary};
 pub(super) struct Csv {
     schema: Schema,
     heading: bool,
-    writer: csv::Writer<Box<dyn Write>>,
+    out: BufWriter<Box<dyn Write>>,
     clock: Clock,
-    field: Vec<u8>,
+    record: Vec<u8>,
     rows: u64,
 }
 
 impl Csv {
     pub(super) fn new(schema: Schema, heading: bool, out: Box<dyn Write>) -> Self {
-        let writer = csv::WriterBuilder::new().flexible(true).buffer_capacity(BUFFER_BYTES).from_writer(out);
-        Self { schema, heading, writer, clock: Clock::new(), field: Vec::new(), rows: 0 }
+        Self { schema, heading, out: BufWriter::with_capacity(BUFFER_BYTES, out), clock: Clock::new(), record: Vec::new(), rows: 0 }
     }
 
-    fn field(&mut self, cell: Cell<'_>) -> io::Result<()> {
-        self.field.clear();
-        if untrusted(cell).is_some_and(is_formula) {
-            self.field.push(b'\'');
+    fn record<'c>(&mut self, cells: impl IntoIterator<Item = Cell<'c>>) -> io::Result<()> {
+        self.record.clear();
+        for cell in cells {
+            push_field(&mut self.record, &mut self.clock, cell);
+            self.record.push(b',');
         }
-        push_cell(&mut self.field, &mut self.clock, cell);
-        self.writer.write_field(&self.field).map_err(io_error)
+        // An empty line is no record.
+        if self.record == b"," {
+            self.record.splice(0..0, *b"\"\"");
+        }
+        if let Some(last) = self.record.last_mut() {
+            *last = b'\n';
+        }
+        self.out.write_all(&self.record)
     }
+}
 
-    fn end_record(&mut self) -> io::Result<()> {
-        self.writer.write_record(None::<&[u8]>).map_err(io_error)
+/// What has delimiters in it stands in quotes, and its own quotes twice (RFC 4180 section 2). Line ends are escaped before.
+fn push_field(out: &mut Vec<u8>, clock: &mut Clock, cell: Cell<'_>) {
+    let start = out.len();
+    if untrusted(cell).is_some_and(is_formula) {
+        out.push(b'\'');
+    }
+    push_cell(out, clock, cell);
+    if matches!(cell, Cell::Text(_) | Cell::Texts(_) | Cell::Values(_)) && memchr::memchr3(b',', b'"', b'\n', &out[start..]).is_some() {
+        let field = out.split_off(start);
+        out.push(b'"');
+        for byte in field {
+            out.extend_from_slice(if byte == b'"' { b"\"\"" } else { std::slice::from_ref(&byte) });
+        }
+        out.push(b'"');
     }
 }
 
@@ -45,23 +64,18 @@ impl Renderer for Csv {
         if !self.heading {
             return Ok(());
         }
-        for column in std::mem::take(&mut self.schema.columns) {
-            self.field(Cell::Text(column.name.as_bytes()))?;
-        }
-        self.end_record()?;
+        let columns = std::mem::take(&mut self.schema.columns);
+        self.record(columns.iter().map(|column| Cell::Text(column.name.as_bytes())))?;
         self.flush()
     }
 
     fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
-        for &cell in cells {
-            self.field(cell)?;
-        }
         self.rows += 1;
-        self.end_record()
+        self.record(cells.iter().copied())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
+        self.out.flush()
     }
 
     fn finish(&mut self, _summary: &Summary) -> io::Result<()> {
@@ -100,14 +114,6 @@ pub(super) fn is_formula(bytes: &[u8]) -> bool {
         .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−'])
 }
 
-/// The cause, with its kind: what the `csv` crate wraps must still be known as a broken pipe.
-fn io_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::is_formula;
@@ -133,6 +139,12 @@ mod tests {
         );
         let options = Options { heading: false, ..Options::default() };
         assert_eq!(print::<6>(Format::Csv, &schema(), &options, &[]), "");
+    }
+
+    #[test]
+    fn a_record_of_one_empty_field_is_no_empty_line() {
+        let schema = Schema { name: "ehl.test/1", columns: vec![Column::left("value", 5)] };
+        assert_eq!(print(Format::Csv, &schema, &Options::default(), &[[Cell::Null], [Cell::Text(b"a")]]), "value\n\"\"\na\n");
     }
 
     #[test]
