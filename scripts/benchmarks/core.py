@@ -1,5 +1,7 @@
 """What ehl does with the traffic, without the kernel: by the clock, and in instructions, which do not depend on the machine's mood."""
 
+import json
+import os
 import pathlib
 import re
 import shutil
@@ -11,26 +13,59 @@ from benchmarks.processes import Failure, progress
 from benchmarks.replay import Capture
 from benchmarks.report import ROOT, figure
 
+# What the stages of cli/benches/core take; the others take exchanges.
+UNITS = {"decode": "packets", "head": "heads", "hpack": "header blocks", "redact": "values", "render": "rows"}
+QUICK = ("--sample-size", "10", "--warm-up-time", "0.1", "--measurement-time", "0.5")
 REPORTS = ("capture", "stats", "top-headers", "latency")
 # Two sizes: the difference is what exchanges take, without what a start does.
-MEGABYTES = (1, 3)
+MEGABYTES = (3, 10)
 
 
 def core(ehl, options):
-    return by_the_clock(options) + instructions(ehl)
+    return by_the_clock(options) + memory_of_rows() + instructions(ehl)
 
 
 def by_the_clock(options):
-    """cli/benches/core.rs."""
-    if not shutil.which("cargo"):
-        print("note: exchanges per second left out: no cargo to build what measures them", file=sys.stderr)
+    """cli/benches/core, with Criterion's samples as it saves them."""
+    if not has_cargo("stages by the clock"):
         return []
-    progress("core: exchanges per second")
-    command = ["cargo", "bench", "--quiet", "--locked", "--package", "ehl", "--bench", "core"]
-    rounds = 1 if options.quick else 3
-    runs = [subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout for _ in range(rounds)]
-    found = [dict(re.findall(r"(\w+)\s+(\d+) exchanges/s", run)) for run in runs]
-    return [figure("core", name, "exchanges per second", [int(one[name]) for one in found]) for name in found[0]]
+    progress("core: building, and measuring stages by the clock")
+    with tempfile.TemporaryDirectory(prefix="ehl-bench-") as saved:
+        command = ["cargo", "bench", "--quiet", "--locked", "--package", "ehl", "--bench", "core", "--", "--noplot"]
+        quick = QUICK if options.quick else ()
+        environment = {**os.environ, "CRITERION_HOME": saved}
+        done = subprocess.run([*command, *quick], cwd=ROOT, capture_output=True, text=True, env=environment)
+        if done.returncode != 0:
+            raise Failure(f"the stages were not measured: {done.stderr[-2000:]}")
+        # In the order in which they ran.
+        found = sorted(pathlib.Path(saved).glob("*/*/new/sample.json"), key=lambda path: path.stat().st_mtime_ns)
+        if not found:
+            raise Failure("Criterion saved no samples")
+        return [stage(path.parent) for path in found]
+
+
+def stage(saved):
+    about, sample = (json.loads((saved / name).read_text()) for name in ("benchmark.json", "sample.json"))
+    elements = about["throughput"]["Elements"]
+    rates = [elements * count * 1e9 / ns for count, ns in zip(sample["iters"], sample["times"])]
+    unit = UNITS.get(about["group_id"], "exchanges")
+    return figure("core", f"{about['group_id']}: {about['function_id']}", f"{unit} per second", rates)
+
+
+def memory_of_rows():
+    """cli/benches/rows.rs: what rows take that are kept to be sorted. No optimised build of it is needed."""
+    if not has_cargo("memory of rows"):
+        return []
+    command = ["cargo", "bench", "--quiet", "--locked", "--profile", "dev", "--package", "ehl", "--bench", "rows"]
+    said = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+    return [figure("core", "rows kept to be sorted", "bytes per row", [said["bytes_per_row"]])]
+
+
+def has_cargo(what):
+    found = shutil.which("cargo") is not None
+    if not found:
+        print(f"note: {what} left out: no cargo to build what measures them", file=sys.stderr)
+    return found
 
 
 def instructions(ehl):
