@@ -224,7 +224,9 @@ class TcpdumpNull:
 
 
 class Bpftrace:
-    name = "bpftrace"
+    """The least that it takes: one probe."""
+
+    name = "bpftrace, one event"
 
     def __init__(self, seconds):
         self.seconds = seconds
@@ -236,6 +238,40 @@ class Bpftrace:
 
     def is_attached(self, process):
         return "event" in process.stdout.read_text()
+
+
+class BpftraceHttp:
+    """The heads of cleartext HTTP, as one writes it by hand: by the system calls, as the data of packets is out of its reach."""
+
+    name = "bpftrace, heads"
+    IS_HEAD = " || ".join(f'strncmp($head, "{start}", {len(start)}) == 0' for start in ("GET ", "POST ", "HTTP/1."))
+    SCRIPT = """
+        tracepoint:syscalls:sys_enter_read { @buffer[tid] = args->buf; }
+        tracepoint:syscalls:sys_enter_recvfrom { @buffer[tid] = args->ubuf; }
+        tracepoint:syscalls:sys_exit_read, tracepoint:syscalls:sys_exit_recvfrom /@buffer[tid]/ {
+            if (args->ret > 0) {
+                $head = str(@buffer[tid], 64);
+                if (IS_HEAD) { printf("%d read %s\\n", tid, $head); }
+            }
+            delete(@buffer[tid]);
+        }
+        tracepoint:syscalls:sys_enter_write { $head = str(args->buf, 64); if (IS_HEAD) { printf("%d write %s\\n", tid, $head); } }
+        tracepoint:syscalls:sys_enter_sendto { $head = str(args->buff, 64); if (IS_HEAD) { printf("%d write %s\\n", tid, $head); } }
+        tracepoint:syscalls:sys_enter_writev {
+            $head = str(((struct iovec *)args->vec)->iov_base, 64);
+            if (IS_HEAD) { printf("%d write %s\\n", tid, $head); }
+        }
+    """
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def command(self):
+        script = self.SCRIPT.replace("IS_HEAD", self.IS_HEAD)
+        return ["bpftrace", "-e", f"{script} interval:s:{self.seconds} {{ clear(@buffer); exit(); }}"]
+
+    def is_attached(self, process):
+        return process.waits_for_events()
 
 
 class BpftraceTls:

@@ -2,7 +2,7 @@
 
 import time
 
-from benchmarks.observers import Bpftrace, BpftraceTls, EhlProbe, attachable
+from benchmarks.observers import Bpftrace, BpftraceHttp, BpftraceTls, EhlProbe, attachable
 from benchmarks.processes import Process, progress
 from benchmarks.report import figure
 from benchmarks.servers import NginxTls
@@ -14,7 +14,7 @@ RUN_S = 1
 def start(ehl, scratch, options):
     times = {}
     with NginxTls(scratch) as nginx:
-        peers = attachable([Bpftrace(RUN_S), BpftraceTls(nginx.worker, RUN_S)], scratch)
+        peers = attachable([Bpftrace(RUN_S), BpftraceHttp(RUN_S), BpftraceTls(nginx.worker, RUN_S)], scratch)
         subjects = [
             EhlProbe(ehl, "sock-http", RUN_S),
             EhlProbe(ehl, "ssl-uprobe", RUN_S, "--pid", str(nginx.master)),
@@ -30,7 +30,7 @@ def start(ehl, scratch, options):
     for name, of_name in times.items():
         for what, values in zip(("exec to attached, ms", "deadline to exit, ms", "SIGINT to exit, ms"), zip(*of_name)):
             figures.append(figure("start", name, what, values))
-    for ours, theirs in (("ehl sock-http", Bpftrace.name), ("ehl ssl-uprobe", BpftraceTls.name)):
+    for ours, theirs in (("ehl sock-http", BpftraceHttp.name), ("ehl ssl-uprobe", BpftraceTls.name)):
         if theirs in times:
             ratios = [their[0] / our[0] for our, their in zip(times[ours], times[theirs])]
             figures.append(figure("start", ours, f"exec to attached, {theirs}'s times less", ratios))

@@ -35,7 +35,7 @@ const FEW_CHUNK_BYTES: u32 = 32;
 /// Lines of a head in one go: more than most have, and each go is a call.
 const LINES: u32 = 16;
 /// Of them, as many as one call takes on.
-const LINES_A_CALL: u32 = 4;
+const LINES_A_CALL: u32 = 2;
 
 /// What one CPU works with: too large for the stack.
 #[repr(C)]
