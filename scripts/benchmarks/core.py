@@ -1,17 +1,15 @@
 """What ehl does with the traffic, without the kernel: by the clock, and in instructions, which do not depend on the machine's mood."""
 
 import json
-import os
 import pathlib
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 
+from benchmarks.building import bench, has_cargo
 from benchmarks.processes import Failure, progress
 from benchmarks.replay import Capture
-from benchmarks.report import ROOT, figure
+from benchmarks.report import figure
 
 # What the stages of cli/benches/core take; the others take exchanges.
 UNITS = {"decode": "packets", "head": "heads", "hpack": "header blocks", "redact": "values", "render": "rows"}
@@ -22,7 +20,7 @@ MEGABYTES = (3, 10)
 
 
 def core(ehl, options):
-    return by_the_clock(options) + memory_of_rows() + instructions(ehl)
+    return by_the_clock(options) + memory_of_rows(options) + instructions(ehl)
 
 
 def by_the_clock(options):
@@ -31,12 +29,7 @@ def by_the_clock(options):
         return []
     progress("core: building, and measuring stages by the clock")
     with tempfile.TemporaryDirectory(prefix="ehl-bench-") as saved:
-        command = ["cargo", "bench", "--quiet", "--locked", "--package", "ehl", "--bench", "core", "--", "--noplot"]
-        quick = QUICK if options.quick else ()
-        environment = {**os.environ, "CRITERION_HOME": saved}
-        done = subprocess.run([*command, *quick], cwd=ROOT, capture_output=True, text=True, env=environment)
-        if done.returncode != 0:
-            raise Failure(f"the stages were not measured: {done.stderr[-2000:]}")
+        bench("core", "--noplot", *(QUICK if options.quick else ()), options=options, CRITERION_HOME=saved)
         # In the order in which they ran.
         found = sorted(pathlib.Path(saved).glob("*/*/new/sample.json"), key=lambda path: path.stat().st_mtime_ns)
         if not found:
@@ -52,20 +45,12 @@ def stage(saved):
     return figure("core", f"{about['group_id']}: {about['function_id']}", f"{unit} per second", rates)
 
 
-def memory_of_rows():
-    """cli/benches/rows.rs: what rows take that are kept to be sorted. No optimised build of it is needed."""
+def memory_of_rows(options):
+    """cli/benches/rows.rs: what rows take that are kept to be sorted."""
     if not has_cargo("memory of rows"):
         return []
-    command = ["cargo", "bench", "--quiet", "--locked", "--profile", "dev", "--package", "ehl", "--bench", "rows"]
-    said = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+    said = json.loads(bench("rows", options=options, is_optimised=False))
     return [figure("core", "rows kept to be sorted", "bytes per row", [said["bytes_per_row"]])]
-
-
-def has_cargo(what):
-    found = shutil.which("cargo") is not None
-    if not found:
-        print(f"note: {what} left out: no cargo to build what measures them", file=sys.stderr)
-    return found
 
 
 def instructions(ehl):

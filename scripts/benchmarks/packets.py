@@ -1,24 +1,20 @@
 """What the packet probes take per packet, and what they leave of a wire's throughput."""
 
 import json
-import shutil
-import subprocess
-import sys
 
+from benchmarks.building import bench, has_cargo
 from benchmarks.observers import EhlFlows, EhlRows, TcpdumpNull
 from benchmarks.pair import Pair
 from benchmarks.processes import progress
-from benchmarks.report import ROOT, figure
+from benchmarks.report import figure
 
 
-def packets():
-    """cli/benches/packets.rs. All its time is the kernel's, so that no optimised build of it is needed."""
-    if not shutil.which("cargo"):
-        print("note: packets left out: no cargo to build what measures them", file=sys.stderr)
+def packets(options):
+    """cli/benches/packets.rs. All its time is the kernel's."""
+    if not has_cargo("packets"):
         return []
     progress("packets")
-    command = ["cargo", "bench", "--quiet", "--locked", "--profile", "dev", "--package", "ehl", "--bench", "packets"]
-    measured = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)["figures"]
+    measured = json.loads(bench("packets", options=options, is_optimised=False))["figures"]
     counting = {(one["hook"], one["packet"]): one["ns"] for one in measured if one["subject"] == "count"}
     figures = []
     for one in measured:
