@@ -20,7 +20,7 @@ MEGABYTES = (3, 10)
 
 
 def core(ehl, options):
-    return by_the_clock(options) + memory_of_rows(options) + instructions(ehl)
+    return by_the_clock(options) + memory_of_rows(options) + instructions(ehl, REPORTS[:2] if options.quick else REPORTS)
 
 
 def by_the_clock(options):
@@ -53,12 +53,12 @@ def memory_of_rows(options):
     return [figure("core", "rows kept to be sorted", "bytes per row", [said["bytes_per_row"]])]
 
 
-def instructions(ehl):
+def instructions(ehl, reports):
     """By callgrind, of the binary that users have."""
     figures = []
     with tempfile.TemporaryDirectory(prefix="ehl-bench-") as folder:
         captures = [Capture(pathlib.Path(folder), megabytes) for megabytes in MEGABYTES]
-        for report in REPORTS:
+        for report in reports:
             progress(f"core: instructions of ehl {report}")
             small, large = (executed([ehl, report, "--read", str(capture.path), "--format", "csv"]) for capture in captures)
             each = (large - small) / (captures[1].exchanges - captures[0].exchanges)
