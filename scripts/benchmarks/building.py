@@ -8,8 +8,9 @@ import sys
 
 from benchmarks.report import ROOT
 
-# A quick run leaves out optimisation across crates, which takes longer than all that it measures.
-QUICK = ("--config", 'profile.release.lto="off"', "--config", "profile.release.codegen-units=16")
+# A quick run leaves out optimisation across crates, which takes longer than all that it measures, and what debuggers read.
+QUICK_PROFILE = ('lto="off"', "codegen-units=16", "debug=false")
+QUICK = tuple(word for setting in QUICK_PROFILE for word in ("--config", f"profile.release.{setting}"))
 
 
 def ehl(options):

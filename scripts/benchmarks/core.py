@@ -13,7 +13,7 @@ from benchmarks.report import figure
 
 # What the stages of cli/benches/core take; the others take exchanges.
 UNITS = {"decode": "packets", "head": "heads", "hpack": "header blocks", "redact": "values", "render": "rows"}
-QUICK = ("--sample-size", "10", "--warm-up-time", "0.1", "--measurement-time", "0.5")
+QUICK = ("--sample-size", "10", "--warm-up-time", "0.1", "--measurement-time", "0.2")
 REPORTS = ("capture", "stats", "top-headers", "latency")
 # Two sizes: the difference is what exchanges take, without what a start does.
 MEGABYTES = (3, 10)

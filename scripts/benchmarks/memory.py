@@ -9,7 +9,7 @@ from benchmarks.report import figure
 from benchmarks.servers import Nginx
 
 SECONDS = (1, 10, 60)
-QUICK_SECONDS = (1, 5)
+QUICK_SECONDS = (1, 3)
 
 
 def memory(ehl, scratch, captures, options):
