@@ -4,7 +4,7 @@
 //! to the buffer. It does so when there is something to read and not else, so that a server that reads until there is nothing left pays
 //! half of what it pays at the ends of its reads. What is not certain in all of this is not taken.
 
-use ehl_probes_common::call::{Copying, Slot};
+use ehl_probes_common::call::Copying;
 use iced_x86::Register;
 
 use super::family::stub_name;
@@ -12,7 +12,7 @@ use super::flow::{Handover, all_calls};
 use super::image::Image;
 use super::instruction::decode;
 use super::reader::function_at;
-use super::state::{ARGUMENTS, State, Whereabouts};
+use super::state::{ARGUMENTS, State};
 use super::straight::Place;
 use super::tables;
 use super::value::Value;
@@ -59,10 +59,13 @@ impl Copy {
         if !is_whole || call.is_jump || !step.is_emulated() {
             return None;
         }
+        let slot = |least, is_it: fn(Value) -> bool| {
+            call.state.slot(least, |offset| u32::from(offset) + u32::from(least) <= u32::from(Copying::REACH), is_it)
+        };
         let copying = Copying {
-            ssl: slot(&call.state, 8, |value| value == Value::Argument(CONNECTION))?,
-            kind: slot(&call.state, 1, |value| value.argument() == Some(KIND))?,
-            peek: slot(&call.state, 4, |value| value.argument() == Some(PEEK))?,
+            ssl: slot(8, |value| value == Value::Argument(CONNECTION))?,
+            kind: slot(1, |value| value.argument() == Some(KIND))?,
+            peek: slot(4, |value| value.argument() == Some(PEEK))?,
         };
         Some(Self { function, place: Place::at(&step), copying })
     }
@@ -78,15 +81,4 @@ fn has_buffer(state: &State) -> bool {
 /// Whether it is certain that it does not point to the buffer: handshakes are put together within the connection.
 fn is_elsewhere(pointer: Value) -> bool {
     pointer.pointer() == Some(CONNECTION) || matches!(pointer, Value::Stack(_))
-}
-
-/// Where a value of so many bytes is, if it is near.
-fn slot(state: &State, least: u8, is_it: impl Fn(Value) -> bool) -> Option<Slot> {
-    match state.find(is_it)? {
-        Whereabouts::Register(number) => Some(Slot::Register(number)),
-        Whereabouts::Stack(offset, size) => {
-            let offset = u16::try_from(offset).ok()?;
-            (size >= least && offset + u16::from(least) <= Copying::REACH).then_some(Slot::Stack(offset))
-        }
-    }
 }

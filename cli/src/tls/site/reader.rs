@@ -13,7 +13,7 @@ use super::flow::{Calls, Handover, PointedCall, all_calls};
 use super::frames::function_around;
 use super::image::{Function, Image};
 use super::instruction::decode;
-use super::state::{ARGUMENTS, State, Whereabouts};
+use super::state::{ARGUMENTS, State};
 use super::straight::Place;
 use super::tables;
 use super::value::Value;
@@ -216,13 +216,7 @@ fn behind(image: &Image<'_>, call: &PointedCall) -> Option<(Place, State)> {
 
 /// Where a value of so many bytes is, as the cookie says it.
 fn slot(state: &State, least: u8, is_it: impl Fn(Value) -> bool) -> Option<Slot> {
-    match state.find(is_it)? {
-        Whereabouts::Register(number) => Some(Slot::Register(number)),
-        Whereabouts::Stack(offset, size) => {
-            let offset = u16::try_from(offset).ok().filter(|offset| offset % 4 == 0 && *offset <= Slot::MOST)?;
-            (size >= least).then_some(Slot::Stack(offset))
-        }
-    }
+    state.slot(least, |offset| offset % 4 == 0 && offset <= Slot::MOST, is_it)
 }
 
 pub(super) fn function_at(image: &Image<'_>, address: u64) -> Option<Function> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ehl_probes_common::call::Slot;
 use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, MemorySize, Mnemonic, OpAccess, OpKind, Register, UsedMemory};
 
 use super::value::Value;
@@ -14,7 +15,7 @@ const KEPT: [Register; 7] = [Register::RSP, Register::RBP, Register::RBX, Regist
 
 /// Where a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Whereabouts {
+enum Whereabouts {
     /// The number of the register.
     Register(u8),
     /// The distance from the stack pointer, and in how many bytes.
@@ -181,7 +182,7 @@ impl State {
     }
 
     /// Where a value that satisfies `is_it` is: a register, else the distance from the stack pointer and how many bytes are there.
-    pub(super) fn find(&self, is_it: impl Fn(Value) -> bool) -> Option<Whereabouts> {
+    fn find(&self, is_it: impl Fn(Value) -> bool) -> Option<Whereabouts> {
         if let Some(number) = self.registers.iter().position(|value| is_it(*value)) {
             return u8::try_from(number).ok().map(Whereabouts::Register);
         }
@@ -195,6 +196,17 @@ impl State {
     fn address(&self, instruction: &Instruction) -> Value {
         let place = self.stack_place(instruction).map(Value::Stack);
         place.unwrap_or_else(|| sum(self.get(instruction.memory_base()), self.get(instruction.memory_index())))
+    }
+
+    /// [`State::find`] as a cookie says it, if there are so many bytes of it, and near enough in the stack.
+    pub(super) fn slot(&self, least: u8, is_near: impl Fn(u16) -> bool, is_it: impl Fn(Value) -> bool) -> Option<Slot> {
+        match self.find(is_it)? {
+            Whereabouts::Register(number) => Some(Slot::Register(number)),
+            Whereabouts::Stack(offset, size) => {
+                let offset = u16::try_from(offset).ok().filter(|offset| is_near(*offset))?;
+                (size >= least).then_some(Slot::Stack(offset))
+            }
+        }
     }
 
     fn moved(&self, instruction: &Instruction, target: Register) -> Value {
