@@ -1,5 +1,6 @@
 //! Conversations of HTTP/2: one stream after the other, with header blocks as clients and servers encode them.
 
+use crate::integer::integer;
 use crate::traffic::{ACK, Conversation, Packet, SYN};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -128,21 +129,6 @@ impl Encoder {
             self.entries.insert(0, (name.to_owned(), value.to_owned()));
         }
     }
-}
-
-/// Section 5.1.
-fn integer(pattern: u8, bits: u32, number: usize, block: &mut Vec<u8>) {
-    let most = (1 << bits) - 1;
-    if number < most {
-        return block.push(pattern | number as u8);
-    }
-    block.push(pattern | most as u8);
-    let mut rest = number - most;
-    while rest >= 128 {
-        block.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    block.push(rest as u8);
 }
 
 /// Section 5.2.

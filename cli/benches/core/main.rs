@@ -13,6 +13,9 @@ mod render;
 mod traffic;
 mod whole;
 
+#[path = "../../tests/http2/integer.rs"]
+mod integer;
+
 use std::time::Duration;
 
 use criterion::Criterion;

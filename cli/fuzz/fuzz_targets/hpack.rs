@@ -7,6 +7,8 @@
 
 #[path = "hpack/blocks.rs"]
 mod blocks;
+#[path = "../../tests/http2/integer.rs"]
+mod integer;
 #[path = "hpack/nghttp2.rs"]
 mod nghttp2;
 #[path = "../../tests/conversation/random.rs"]

@@ -1,7 +1,11 @@
 //! An encoder of header blocks (RFC 7541) that uses all forms of a field, by chance.
 
+#[path = "integer.rs"]
+mod integer;
+
 use std::collections::VecDeque;
 
+use self::integer::integer;
 use crate::random::Random;
 
 /// A name and a value.
@@ -102,7 +106,7 @@ impl Encoder {
     }
 
     fn size(&mut self, size: usize, bytes: &mut Vec<u8>) {
-        integer(size, 0x20, 5, bytes);
+        integer(0x20, 5, size, bytes);
         self.max = size;
         self.evict();
     }
@@ -122,13 +126,13 @@ impl Encoder {
             && random.percent(90)
         {
             block.since = block.since.min(since);
-            return integer(index, 0x80, 7, &mut block.bytes);
+            return integer(0x80, 7, index, &mut block.bytes);
         }
         let (first, bits, is_kept) = random.pick(&[(0x40, 6, true), (0x40, 6, true), (0x40, 6, true), (0, 4, false), (0x10, 4, false)]);
         let known = self.find(random, |(known, _)| known == *name).filter(|_| random.percent(80));
         let since = known.map_or(at, |(_, since)| since.min(at));
         block.since = block.since.min(since);
-        integer(known.map_or(0, |(index, _)| index), first, bits, &mut block.bytes);
+        integer(first, bits, known.map_or(0, |(index, _)| index), &mut block.bytes);
         if known.is_none() {
             string(name, &mut block.bytes, random);
         }
@@ -148,30 +152,15 @@ impl Encoder {
     }
 }
 
-/// Section 5.1.
-fn integer(value: usize, first: u8, bits: u32, bytes: &mut Vec<u8>) {
-    let most = (1usize << bits) - 1;
-    if value < most {
-        return bytes.push(first | value as u8);
-    }
-    bytes.push(first | most as u8);
-    let mut left = value - most;
-    while left >= 128 {
-        bytes.push(left as u8 | 128);
-        left >>= 7;
-    }
-    bytes.push(left as u8);
-}
-
 /// Section 5.2.
 fn string(text: &str, bytes: &mut Vec<u8>, random: &mut Random) {
     if random.percent(50) {
         let mut packed = Vec::new();
         httlib_huffman::encode(text.as_bytes(), &mut packed).expect("all bytes have a code");
-        integer(packed.len(), 0x80, 7, bytes);
+        integer(0x80, 7, packed.len(), bytes);
         bytes.extend(packed);
     } else {
-        integer(text.len(), 0, 7, bytes);
+        integer(0, 7, text.len(), bytes);
         bytes.extend_from_slice(text.as_bytes());
     }
 }

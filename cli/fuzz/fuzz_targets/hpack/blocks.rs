@@ -1,5 +1,6 @@
 //! Header blocks of one direction of a connection, and what they say.
 
+use crate::integer::integer;
 use crate::nghttp2::{Deflater, Field, Inflater};
 use crate::random::Random;
 
@@ -51,7 +52,7 @@ pub(crate) fn composed(random: &mut Random) -> Story {
         let allowed = random.percent(10).then(|| random.pick(&TABLE_SIZES).max(4096));
         let mut wire = Vec::new();
         if random.percent(20) {
-            integer(0x20, 5, random.pick(&TABLE_SIZES), &mut wire);
+            integer(0x20, 5, random.pick(&TABLE_SIZES) as usize, &mut wire);
         }
         for _ in 0..random.within(0..12) {
             piece(random, &mut wire);
@@ -66,12 +67,12 @@ pub(crate) fn composed(random: &mut Random) -> Story {
 fn piece(random: &mut Random, wire: &mut Vec<u8>) {
     match random.within(0..100) {
         0 => wire.push(random.within(0..256) as u8),
-        1 => integer(0x20, 5, random.pick(&TABLE_SIZES), wire),
-        2..40 => integer(0x80, 7, index(random), wire),
+        1 => integer(0x20, 5, random.pick(&TABLE_SIZES) as usize, wire),
+        2..40 => integer(0x80, 7, index(random) as usize, wire),
         kind => {
             let (first, prefix) = if kind < 80 { (0x40, 6) } else { random.pick(&[(0x00, 4), (0x10, 4)]) };
             let index = if random.percent(50) { index(random) } else { 0 };
-            integer(first, prefix, index, wire);
+            integer(first, prefix, index as usize, wire);
             if index == 0 {
                 string(random, &NAMES, wire);
             }
@@ -101,7 +102,7 @@ fn string(random: &mut Random, known: &[&[u8]], wire: &mut Vec<u8>) {
         wire.extend_from_slice(coded);
     } else {
         let text = text(random, known);
-        integer(0, 7, text.len() as u32, wire);
+        integer(0, 7, text.len(), wire);
         wire.extend_from_slice(&text);
     }
 }
@@ -130,22 +131,6 @@ fn text(random: &mut Random, known: &[&[u8]]) -> Vec<u8> {
         4..7 => (0..random.within(0..40)).map(|_| random.within(0x20..0x7f) as u8).collect(),
         _ => random.pick(known).to_vec(),
     }
-}
-
-/// A number (RFC 7541 section 5.1).
-fn integer(first: u8, prefix: u32, number: u32, wire: &mut Vec<u8>) {
-    let most = (1 << prefix) - 1;
-    if number < most {
-        wire.push(first | number as u8);
-        return;
-    }
-    wire.push(first | most as u8);
-    let mut rest = number - most;
-    while rest >= 0x80 {
-        wire.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    wire.push(rest as u8);
 }
 
 /// Says what blocks say.
