@@ -110,8 +110,11 @@ impl Known {
 
     fn in_any_case(name: &[u8]) -> Option<Self> {
         const LONGEST: usize = 17;
-        let is_mixed = name.len() <= LONGEST && name.iter().any(u8::is_ascii_uppercase);
-        if is_mixed { Self::as_written(&name.to_ascii_lowercase()) } else { None }
+        let mut lower = [0; LONGEST];
+        let lower = lower.get_mut(..name.len()).filter(|_| name.iter().any(u8::is_ascii_uppercase))?;
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        Self::as_written(lower)
     }
 }
 

@@ -17,18 +17,21 @@ pub(super) struct Csv {
     out: BufWriter<Box<dyn Write>>,
     clock: Clock,
     record: Vec<u8>,
+    /// A field that is to stand in quotes.
+    quoted: Vec<u8>,
     rows: u64,
 }
 
 impl Csv {
     pub(super) fn new(schema: Schema, heading: bool, out: Box<dyn Write>) -> Self {
-        Self { schema, heading, out: BufWriter::with_capacity(BUFFER_BYTES, out), clock: Clock::new(), record: Vec::new(), rows: 0 }
+        let out = BufWriter::with_capacity(BUFFER_BYTES, out);
+        Self { schema, heading, out, clock: Clock::new(), record: Vec::new(), quoted: Vec::new(), rows: 0 }
     }
 
     fn record<'c>(&mut self, cells: impl IntoIterator<Item = Cell<'c>>) -> io::Result<()> {
         self.record.clear();
         for cell in cells {
-            push_field(&mut self.record, &mut self.clock, cell);
+            push_field(&mut self.record, &mut self.quoted, &mut self.clock, cell);
             self.record.push(b',');
         }
         // An empty line is no record.
@@ -43,17 +46,21 @@ impl Csv {
 }
 
 /// What has delimiters in it stands in quotes, and its own quotes twice (RFC 4180 section 2). Line ends are escaped before.
-fn push_field(out: &mut Vec<u8>, clock: &mut Clock, cell: Cell<'_>) {
+fn push_field(out: &mut Vec<u8>, quoted: &mut Vec<u8>, clock: &mut Clock, cell: Cell<'_>) {
     let start = out.len();
     if untrusted(cell).is_some_and(is_formula) {
         out.push(b'\'');
     }
     push_cell(out, clock, cell);
     if matches!(cell, Cell::Text(_) | Cell::Texts(_) | Cell::Values(_)) && memchr::memchr3(b',', b'"', b'\n', &out[start..]).is_some() {
-        let field = out.split_off(start);
+        quoted.clear();
+        quoted.extend(out.drain(start..));
         out.push(b'"');
-        for byte in field {
-            out.extend_from_slice(if byte == b'"' { b"\"\"" } else { std::slice::from_ref(&byte) });
+        for part in quoted.split_inclusive(|byte| *byte == b'"') {
+            out.extend_from_slice(part);
+            if part.ends_with(b"\"") {
+                out.push(b'"');
+            }
         }
         out.push(b'"');
     }
