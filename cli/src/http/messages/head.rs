@@ -195,10 +195,6 @@ mod tests {
         assert_eq!(head_end(b"a\r\n\r", 0), None);
         for len in 0..100 {
             let head = format!("{}\r\n\r\nb", "a".repeat(len));
-            assert_eq!((head_end(head.as_bytes(), 0), head_end(head.as_bytes(), len)), (Some(len + 4), Some(len + 4)));
-        }
-        for len in 0..100 {
-            let head = format!("{}\r\n\r\nb", "a".repeat(len));
             assert_eq!(head_end(head.as_bytes(), 0), Some(len + 4));
             assert_eq!(head_end(head.as_bytes(), len), Some(len + 4));
         }

@@ -108,8 +108,8 @@ pub fn load(settings: &Settings) -> Result<Loaded, Error> {
         let at_once = scope.spawn(|| object.program_for(CALL, BPF_TRACE_UPROBE_MULTI));
         let sockets = SOCKETS.iter().filter_map(|(name, tracepoint)| Some((object.program(name).ok()?, *tracepoint))).collect();
         let forked = if settings.processes.is_empty() { Ok(None) } else { follow("forked").map(Some) };
-        let at_once = at_once.join().unwrap_or_else(|panic| resume_unwind(panic));
-        (at_once, sockets, follow("exited"), forked)
+        let exited = follow("exited");
+        (at_once.join().unwrap_or_else(|panic| resume_unwind(panic)), sockets, exited, forked)
     });
     Ok(Loaded { at_once, sockets, exited: exited?, forked: forked?, statistics, object })
 }
