@@ -208,6 +208,9 @@ pub(super) fn push_time(out: &mut Vec<u8>, clock: &mut Clock, ns: u64) {
 }
 
 fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    if is_plain(bytes) {
+        return push_plain(out, bytes);
+    }
     if let Ok(text) = str::from_utf8(bytes) {
         return push_string(out, text);
     }
@@ -222,14 +225,26 @@ pub(super) fn push_strings(out: &mut Vec<u8>, texts: &[String]) {
 }
 
 pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
-        out.extend_from_slice(text.as_bytes());
-    } else {
-        for character in text.chars() {
-            push_character(out, character);
-        }
+    if is_plain(text.as_bytes()) {
+        return push_plain(out, text.as_bytes());
     }
+    out.push(b'"');
+    for character in text.chars() {
+        push_character(out, character);
+    }
+    out.push(b'"');
+}
+
+/// Whether it is ASCII that stands for itself in a string.
+fn is_plain(bytes: &[u8]) -> bool {
+    // Without a way out in the middle, so that many bytes are looked at in one step.
+    bytes.iter().fold(true, |plain, &byte| plain & (matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\')))
+}
+
+fn push_plain(out: &mut Vec<u8>, text: &[u8]) {
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(text);
     out.push(b'"');
 }
 

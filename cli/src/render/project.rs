@@ -2,6 +2,8 @@
 
 use std::io;
 
+use smallvec::SmallVec;
+
 use super::{Cell, Counts, Renderer, Run, Summary};
 
 /// Picks cells for another renderer.
@@ -22,7 +24,7 @@ impl Renderer for Project {
     }
 
     fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
-        let picked: Vec<Cell<'_>> = self.columns.iter().map(|&column| cells[column]).collect();
+        let picked: SmallVec<[Cell<'_>; 64]> = self.columns.iter().map(|&column| cells[column]).collect();
         self.inner.row(&picked)
     }
 

@@ -29,7 +29,7 @@ impl Clock {
         }
         out.extend_from_slice(&self.text);
         out.push(b'.');
-        push_padded(out, unix_ns % NS_PER_SECOND / 1000, 6);
+        push_digits::<6>(out, unix_ns % NS_PER_SECOND / 1000);
         out.push(b'Z');
     }
 }
@@ -74,7 +74,7 @@ pub(super) fn push_cell(out: &mut Vec<u8>, clock: &mut Clock, cell: Cell<'_>) {
 }
 
 pub(super) fn push_number(out: &mut Vec<u8>, number: u64) {
-    push_padded(out, number, 1);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Milliseconds with three decimals of a duration in nanoseconds.
@@ -82,20 +82,20 @@ pub(super) fn push_millis(out: &mut Vec<u8>, ns: u64) {
     let us = ns / 1000 + u64::from(ns % 1000 >= 500);
     push_number(out, us / 1000);
     out.push(b'.');
-    push_padded(out, us % 1000, 3);
+    push_digits::<3>(out, us % 1000);
 }
 
 /// A finite number with `DECIMALS` decimals, at most eight.
-pub(super) fn push_fixed<const DECIMALS: u32>(out: &mut Vec<u8>, value: f64) {
+pub(super) fn push_fixed<const DECIMALS: usize>(out: &mut Vec<u8>, value: f64) {
     // Exact as an integer only well below 2^53; what is larger, or negative, is rare enough for the slow way.
     if !(0.0..1e6).contains(&value) {
-        return write!(out, "{value:.0$}", DECIMALS as usize).expect("a Vec takes every write");
+        return write!(out, "{value:.DECIMALS$}").expect("a Vec takes every write");
     }
-    let unit = 10_u64.pow(DECIMALS);
+    let unit = 10_u64.pow(DECIMALS as u32);
     let scaled = (value * unit as f64).round() as u64;
     push_number(out, scaled / unit);
     out.push(b'.');
-    push_padded(out, scaled % unit, DECIMALS as usize);
+    push_digits::<DECIMALS>(out, scaled % unit);
 }
 
 /// An address that is already canonical.
@@ -115,16 +115,14 @@ pub(super) fn push_address(out: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
-/// Decimal digits, with zeros before them up to `digits`.
-fn push_padded(out: &mut Vec<u8>, mut number: u64, digits: usize) {
-    let mut text = [b'0'; 20];
-    let mut start = text.len();
-    while number > 0 || text.len() - start < digits {
-        start -= 1;
-        text[start] = b'0' + (number % 10) as u8;
+/// The last `DIGITS` decimal digits.
+fn push_digits<const DIGITS: usize>(out: &mut Vec<u8>, mut number: u64) {
+    let mut text = [0; DIGITS];
+    for digit in text.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
         number /= 10;
     }
-    out.extend_from_slice(&text[start..]);
+    out.extend_from_slice(&text);
 }
 
 #[cfg(test)]

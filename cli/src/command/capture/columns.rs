@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::args::HeaderName;
 use crate::command::interfaces::Names;
 use crate::command::printing;
@@ -142,7 +144,7 @@ impl Columns {
             Origin::Interface(_) | Origin::Unknown => None,
         };
         let container = process.and_then(|process| self.containers.of(process));
-        let mut cells = Vec::with_capacity(HEADERS + self.headers.len());
+        let mut cells: SmallVec<[Cell<'_>; 64]> = SmallVec::new();
         cells.extend_from_slice(&[
             Cell::Time(exchange.time_ns()),
             text(self.probe.map(str::as_bytes)),
