@@ -3,7 +3,7 @@
 use ehl_probes_common::record::{flag, tcp_flag};
 
 use super::counts::Counts;
-use super::exchange::{Exchange, Flags};
+use super::exchange::{Exchange, Exchanges, Flags};
 use super::first_line::is_version;
 use super::head::Wanted;
 use super::http2::{Begin, Http2, List};
@@ -24,7 +24,7 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// Exchanges that are complete now.
-    pub(super) exchanges: Vec<Exchange>,
+    pub(super) exchanges: Exchanges,
     /// What was counted so far.
     pub(super) counts: Counts,
     /// The last header block of HTTP/2, to be used again.
@@ -47,6 +47,8 @@ pub(super) struct Connection {
     /// Frames instead of messages, in one direction or both.
     http2: Option<Box<Http2>>,
     doubtful: Option<Box<Doubtful>>,
+    /// Of what is [`Connection::buffered`], as much as the tracker knows of.
+    pub(super) counted: usize,
     /// The tracker has it among those that are over.
     pub(super) lingers: bool,
 }
@@ -100,6 +102,7 @@ impl Connection {
             pairing: if from_start { Pairing::opened() } else { Pairing::joined() },
             http2: None,
             doubtful: None,
+            counted: 0,
             lingers: false,
         }
     }
@@ -112,7 +115,7 @@ impl Connection {
     }
 
     /// Says between whom exchanges were that began before that was known.
-    pub(super) fn address(&self, exchanges: &mut [Exchange]) {
+    pub(super) fn address(&self, exchanges: &mut [Box<Exchange>]) {
         let client = self.client.unwrap_or(0);
         for exchange in exchanges.iter_mut().filter(|exchange| self.is_tls && !exchange.client.is_known()) {
             exchange.client = self.ends[client];

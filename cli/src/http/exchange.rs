@@ -49,6 +49,9 @@ pub struct Exchange {
     pub flags: Flags,
 }
 
+/// Exchanges that are complete.
+pub(super) type Exchanges = Vec<Box<Exchange>>;
+
 impl Exchange {
     /// Nothing is known yet but who.
     pub(super) fn between(ends: &Ends) -> Self {

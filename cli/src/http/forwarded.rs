@@ -115,7 +115,7 @@ mod tests {
     /// `src`: not said; `null`: unknown; else the address.
     fn client(fields: &str) -> String {
         let head = format!("GET / HTTP/1.1\r\n{fields}\r\n\r\n");
-        match Client::of(&raw::parse(head.as_bytes()).expect("a head").sent()) {
+        match Client::of(&raw::parse(head.as_bytes(), &mut raw::Fields::new()).expect("a head").sent()) {
             Client::Unsaid => "src".to_owned(),
             Client::Unknown => "null".to_owned(),
             Client::Address(address) => address.to_string(),
@@ -255,7 +255,8 @@ mod tests {
 
     #[test]
     fn what_a_cut_head_says_is_not_known() {
-        let mut head = raw::parse(b"GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1\r\n").expect("the start of a head");
+        let mut fields = raw::Fields::new();
+        let mut head = raw::parse(b"GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1\r\n", &mut fields).expect("the start of a head");
         assert_eq!(Client::of(&head.sent()), Client::Address([192, 0, 2, 1].into()));
         head.flags |= Flags::TRUNCATED;
         assert_eq!(Client::of(&head.sent()), Client::Unknown);

@@ -121,7 +121,7 @@ fn declared(raw: &Raw<'_>) -> (Declared, Flags) {
     let mut length = None;
     let mut codings = Codings::default();
     let mut flags = Flags::default();
-    for field in &raw.fields {
+    for field in raw.fields {
         if field.known == Known::ContentLength {
             match lengths(field.value) {
                 Some(value) if length.is_none_or(|before| before == value) => length = Some(value),
@@ -232,7 +232,8 @@ mod tests {
 
     fn of(head: &str, method: Method) -> (Framing, Vec<&'static str>) {
         let head = format!("{head}\r\n\r\n");
-        let raw = raw::parse(head.as_bytes()).expect("a head");
+        let mut fields = raw::Fields::new();
+        let raw = raw::parse(head.as_bytes(), &mut fields).expect("a head");
         let (framing, flags) = match raw.line {
             Line::Request { .. } => request(&raw),
             Line::Response { status } => response(&raw, status, method),

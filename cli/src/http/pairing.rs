@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-use super::exchange::{Ends, Exchange, Flags};
+use super::exchange::{Ends, Exchange, Exchanges, Flags};
 use super::framing::Method;
 use super::head::{Head, Version};
 use super::messages::Start;
@@ -70,7 +70,7 @@ impl Pairing {
     }
 
     /// A request's head.
-    pub(super) fn request(&mut self, ends: Ends, head: Head, method: Method, start: &Start, flags: Flags, out: &mut Vec<Exchange>) {
+    pub(super) fn request(&mut self, ends: Ends, head: Head, method: Method, start: &Start, flags: Flags, out: &mut Exchanges) {
         if self.waiting.len() == MAX_WAITING {
             self.pass_over(Flags::GAP, out);
             // Its response is still to come, and which one that is nobody can tell.
@@ -91,7 +91,7 @@ impl Pairing {
     }
 
     /// A final response starts. Answers the method of the request that it belongs to.
-    pub(super) fn answer(&mut self, ends: Ends, start: &Start, out: &mut Vec<Exchange>) -> Method {
+    pub(super) fn answer(&mut self, ends: Ends, start: &Start, out: &mut Exchanges) -> Method {
         // The one before is over, whatever was seen of it.
         while self.waiting.front().is_some_and(|first| first.answered) {
             self.pass_over(Flags::default(), out);
@@ -130,15 +130,15 @@ impl Pairing {
     }
 
     /// The exchange that is being answered goes on elsewhere.
-    pub(super) fn take_answered(&mut self) -> Option<Exchange> {
+    pub(super) fn take_answered(&mut self) -> Option<Box<Exchange>> {
         self.answering()?;
         let first = self.waiting.pop_front()?;
         self.buffered -= first.size();
-        Some(*first.exchange)
+        Some(first.exchange)
     }
 
     /// Whether a response that starts here answers a request that waits for one: then that is the first one now.
-    fn find(&mut self, start: &Start, out: &mut Vec<Exchange>) -> bool {
+    fn find(&mut self, start: &Start, out: &mut Exchanges) -> bool {
         if self.order == Order::Known {
             self.pipelined |= self.waiting.get(1).is_some_and(|second| !is_after(second.start.acknowledgement, start.sequence));
             return self.waiting.front().is_some_and(|first| first.may_get(start));
@@ -220,7 +220,7 @@ impl Pairing {
     }
 
     /// The current request is over.
-    pub(super) fn request_end(&mut self, flags: Flags, out: &mut Vec<Exchange>) {
+    pub(super) fn request_end(&mut self, flags: Flags, out: &mut Exchanges) {
         if let Some(last) = self.uploading() {
             last.exchange.flags |= flags;
             last.request_over = true;
@@ -232,7 +232,7 @@ impl Pairing {
     }
 
     /// The current response is over.
-    pub(super) fn response_end(&mut self, flags: Flags, out: &mut Vec<Exchange>) {
+    pub(super) fn response_end(&mut self, flags: Flags, out: &mut Exchanges) {
         if let Some(first) = self.waiting.front_mut().filter(|first| first.is_answering()) {
             first.exchange.flags |= flags;
             first.response_over = true;
@@ -261,14 +261,14 @@ impl Pairing {
     }
 
     /// No response comes any more. A request whose response is over may still be under way.
-    pub(super) fn finish_responses(&mut self, flags: Flags, out: &mut Vec<Exchange>) {
+    pub(super) fn finish_responses(&mut self, flags: Flags, out: &mut Exchanges) {
         while self.waiting.front().is_some_and(|first| !first.response_over) {
             self.pass_over(flags, out);
         }
     }
 
     /// Nothing more comes: what is not complete becomes rows with `flags`.
-    pub(super) fn finish(&mut self, flags: Flags, out: &mut Vec<Exchange>) {
+    pub(super) fn finish(&mut self, flags: Flags, out: &mut Exchanges) {
         while !self.waiting.is_empty() {
             self.pass_over(flags, out);
         }
@@ -292,14 +292,14 @@ impl Pairing {
         self.waiting.front_mut().filter(|first| first.is_answering())
     }
 
-    fn complete(&mut self, out: &mut Vec<Exchange>) {
+    fn complete(&mut self, out: &mut Exchanges) {
         while self.waiting.front().is_some_and(|first| first.response_over && first.request_over) {
             self.pass_over(Flags::default(), out);
         }
     }
 
     /// The first one will not get (more of) its response.
-    fn pass_over(&mut self, flags: Flags, out: &mut Vec<Exchange>) {
+    fn pass_over(&mut self, flags: Flags, out: &mut Exchanges) {
         let Some(mut first) = self.waiting.pop_front() else { return };
         self.buffered -= first.size();
         if !(first.response_over && first.request_over) {
@@ -308,7 +308,7 @@ impl Pairing {
                 first.exchange.response_last_ns = None;
             }
         }
-        out.push(*first.exchange);
+        out.push(first.exchange);
     }
 }
 

@@ -17,14 +17,34 @@ const STRICT_FIELDS: usize = 64;
 /// Fields of one head that are looked at.
 const MAX_FIELDS: usize = 1024;
 
+/// Room for the fields of a head. Whoever reads one has it, as it is too large to be handed around.
+pub(super) type Fields<'a> = SmallVec<[Field<'a>; 32]>;
+
+/// A head without its fields.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outline<'a> {
+    pub(super) line: Line<'a>,
+    pub(super) version: Version,
+    /// What is odd about it.
+    pub(super) flags: Flags,
+}
+
 /// A head's first line and fields.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Raw<'a> {
     pub(super) line: Line<'a>,
     pub(super) version: Version,
-    pub(super) fields: SmallVec<[Field<'a>; 32]>,
+    pub(super) fields: &'a [Field<'a>],
     /// What is odd about it.
     pub(super) flags: Flags,
+}
+
+impl<'a> Outline<'a> {
+    /// With its fields.
+    pub(super) fn with(self, fields: &'a [Field<'a>]) -> Raw<'a> {
+        let Self { line, version, flags } = self;
+        Raw { line, version, fields, flags }
+    }
 }
 
 impl Raw<'_> {
@@ -34,39 +54,42 @@ impl Raw<'_> {
             Line::Request { method, target } => sent::Line::Request { method: Some(method), target: Some(target), authority: None },
             Line::Response { status } => sent::Line::Response { status: Some(status) },
         };
-        Sent { line, version: self.version, fields: &self.fields, is_whole: !self.flags.has(Flags::TRUNCATED) }
+        Sent { line, version: self.version, fields: self.fields, is_whole: !self.flags.has(Flags::TRUNCATED) }
     }
 }
 
 /// Takes a head apart; `None` when its first line is not one of HTTP/1. It need not be complete: what is there is used.
-pub(super) fn parse(bytes: &[u8]) -> Option<Raw<'_>> {
-    strict(bytes).or_else(|| lenient(bytes))
+pub(super) fn parse<'a, 'f>(bytes: &'a [u8], fields: &'f mut Fields<'a>) -> Option<Raw<'f>> {
+    let outline = strict(bytes, fields).or_else(|| lenient(bytes, fields))?;
+    Some(outline.with(fields))
 }
 
-pub(super) fn strict(bytes: &[u8]) -> Option<Raw<'_>> {
-    let mut fields = [const { MaybeUninit::uninit() }; STRICT_FIELDS];
+/// Takes a head apart that a strict server accepts, and that ends where the bytes do.
+pub(super) fn strict<'a>(bytes: &'a [u8], fields: &mut Fields<'a>) -> Option<Outline<'a>> {
+    let mut room = [const { MaybeUninit::uninit() }; STRICT_FIELDS];
     let (line, minor, parsed) = if bytes.starts_with(b"HTTP/") {
         let mut head = httparse::Response::new(&mut []);
         let config = httparse::ParserConfig::default();
-        match config.parse_response_with_uninit_headers(&mut head, bytes, &mut fields) {
+        match config.parse_response_with_uninit_headers(&mut head, bytes, &mut room) {
             Ok(httparse::Status::Complete(_)) => (Line::Response { status: head.code? }, head.version?, head.headers),
             _ => return None,
         }
     } else {
         let mut head = httparse::Request::new(&mut []);
-        match head.parse_with_uninit_headers(bytes, &mut fields) {
+        match head.parse_with_uninit_headers(bytes, &mut room) {
             Ok(httparse::Status::Complete(_)) => {
                 (Line::Request { method: head.method?.as_bytes(), target: head.path?.as_bytes() }, head.version?, head.headers)
             }
             _ => return None,
         }
     };
-    let fields = parsed.iter().map(|field| Field::new(field.name.as_bytes(), field.value)).collect();
+    fields.extend(parsed.iter().map(|field| Field::new(field.name.as_bytes(), field.value)));
     let flags = if bytes.ends_with(b"\r\n\r\n") { Flags::default() } else { Flags::BARE_LF };
-    Some(Raw { line, version: Version { major: 1, minor }, fields, flags })
+    Some(Outline { line, version: Version { major: 1, minor }, flags })
 }
 
-pub(super) fn lenient(bytes: &[u8]) -> Option<Raw<'_>> {
+/// Takes apart what is there of a head.
+pub(super) fn lenient<'a>(bytes: &'a [u8], fields: &mut Fields<'a>) -> Option<Outline<'a>> {
     let mut lines = Lines { rest: bytes };
     let first = lines.by_ref().find(|line| !line.bytes.is_empty())?;
     let First { line, version, is_odd } = if first.ended { first_line::parse(first.bytes) } else { first_line::parse_cut(first.bytes) }?;
@@ -74,7 +97,6 @@ pub(super) fn lenient(bytes: &[u8]) -> Option<Raw<'_>> {
     if is_odd || first.bytes.iter().any(u8::is_ascii_control) {
         flags |= Flags::MALFORMED;
     }
-    let mut fields: SmallVec<[Field<'_>; 32]> = SmallVec::new();
     for line in lines {
         // A line that is cut tells nothing for certain.
         if line.bytes.is_empty() || !line.ended {
@@ -107,7 +129,7 @@ pub(super) fn lenient(bytes: &[u8]) -> Option<Raw<'_>> {
     if version == Version::HTTP_0_9 && !fields.is_empty() {
         flags |= Flags::MALFORMED;
     }
-    Some(Raw { line, version, fields, flags })
+    Some(Outline { line, version, flags })
 }
 
 /// Lines without their ends.
@@ -159,7 +181,7 @@ mod tests {
     use super::*;
 
     fn request(bytes: &[u8]) -> String {
-        match parse(bytes) {
+        match parse(bytes, &mut Fields::new()) {
             None => "none".to_owned(),
             Some(raw) => {
                 let line = match raw.line {
@@ -237,7 +259,8 @@ mod tests {
             head.extend_from_slice(format!("A{number}: b\r\n").as_bytes());
         }
         head.extend_from_slice(b"\r\n");
-        let raw = parse(&head).expect("a head");
+        let mut fields = Fields::new();
+        let raw = parse(&head, &mut fields).expect("a head");
         assert_eq!((raw.fields.len(), raw.flags.names()), (MAX_FIELDS, vec!["truncated"]));
     }
 }

@@ -97,7 +97,9 @@ impl Known {
             (12, b"Content-Type" | b"content-type") => Self::ContentType,
             (12, b"X-Request-Id" | b"x-request-id" | b"X-Request-ID") => Self::RequestId,
             (13, b"Authorization" | b"authorization") => Self::Authorization,
-            (13, b"Cache-Control" | b"cache-control") => Self::Plain,
+            (13, b"Cache-Control" | b"cache-control" | b"Last-Modified" | b"last-modified" | b"Accept-Ranges" | b"accept-ranges") => {
+                Self::Plain
+            }
             (14, b"Content-Length" | b"content-length") => Self::ContentLength,
             (15, b"X-Forwarded-For" | b"x-forwarded-for") => Self::ForwardedFor,
             (15, b"Accept-Encoding" | b"accept-encoding" | b"Accept-Language" | b"accept-language") => Self::Plain,

@@ -8,7 +8,7 @@ use super::framing::{self, Framing, Method};
 use super::head::{Direction, Head};
 use super::messages::{Extent, Protocol, Sink, Start};
 use super::pairing::Pairing;
-use super::raw;
+use super::raw::Raw;
 use crate::stream::{Endpoint, Origin};
 
 /// One direction, as its messages see it.
@@ -35,7 +35,7 @@ pub(super) struct Side<'a> {
     /// The connection became a tunnel.
     pub(super) tunnel: bool,
     /// It turned to HTTP/2, which brings the answer to this one.
-    pub(super) upgraded: Option<Exchange>,
+    pub(super) upgraded: Option<Box<Exchange>>,
 }
 
 impl Side<'_> {
@@ -87,8 +87,7 @@ impl Sink for Side<'_> {
         self.proxied[self.sender] = client;
     }
 
-    fn head(&mut self, bytes: &[u8], start: &Start, extent: Extent) -> Option<Framing> {
-        let mut raw = raw::parse(bytes)?;
+    fn head(&mut self, mut raw: Raw<'_>, len: usize, start: &Start, extent: Extent) -> Option<Framing> {
         let direction = if matches!(raw.line, Line::Request { .. }) { Direction::Request } else { Direction::Response };
         // A request in the responses' direction is no message of this connection, but body that was taken for one.
         let client = *self.client.get_or_insert(if direction == Direction::Request { self.sender } else { 1 - self.sender });
@@ -99,7 +98,7 @@ impl Sink for Side<'_> {
             // The client has an answer that was not seen: what was lost before this were whole exchanges.
             let is_ahead = self.answered.is_some_and(|answered| start.acknowledgement.wrapping_sub(answered) as i32 > 0);
             if extent == Extent::AtOnce && is_ahead && !raw.flags.has(Flags::MALFORMED) && !self.pairing.is_pipelined() {
-                *self.doubtful = Doubtful::new(&raw, bytes.len(), start, self.shared).map(Box::new);
+                *self.doubtful = Doubtful::new(&raw, len, start, self.shared).map(Box::new);
             }
             return None;
         }
@@ -108,7 +107,7 @@ impl Sink for Side<'_> {
             self.outcome.counts.truncated += 1;
         }
         let flags = raw.flags;
-        let head = |raw: &raw::Raw<'_>| Head::new(&raw.sent(), &self.shared.wanted, &self.shared.redactor);
+        let head = |raw: &Raw<'_>| Head::new(&raw.sent(), &self.shared.wanted, &self.shared.redactor);
         match raw.line {
             Line::Request { method, .. } => {
                 let (framing, odd) = framing::request(&raw);
@@ -209,7 +208,7 @@ pub(super) struct Doubtful {
 }
 
 impl Doubtful {
-    fn new(raw: &raw::Raw<'_>, len: usize, start: &Start, shared: &Shared) -> Option<Self> {
+    fn new(raw: &Raw<'_>, len: usize, start: &Start, shared: &Shared) -> Option<Self> {
         let Line::Request { method, .. } = raw.line else { return None };
         let (framing, odd) = framing::request(raw);
         let head = || Head::new(&raw.sent(), &shared.wanted, &shared.redactor);

@@ -66,15 +66,16 @@ impl Tracker {
             self.evict();
         }
         let connection = self.connections.get_or_insert_mut(key, || Box::new(Connection::new(ends, origin, identity)));
-        let before = connection.buffered();
+        let before = connection.counted;
         connection.learn(ends);
         connection.part(usize::from(is_turned), part, &self.shared, &mut self.outcome);
-        if self.buffered + connection.buffered() > before + MAX_BUFFERED && connection.held() > MUCH_HELD {
+        if connection.held() > MUCH_HELD && self.buffered + connection.buffered() > before + MAX_BUFFERED {
             // Rather this one than the many that hold little.
             connection.give_up_waiting(&self.shared, &mut self.outcome);
         }
         connection.address(&mut self.outcome.exchanges);
-        self.buffered = self.buffered + connection.buffered() - before;
+        connection.counted = connection.buffered();
+        self.buffered = self.buffered + connection.counted - before;
         if connection.is_over() && connection.is_idle() && !std::mem::replace(&mut connection.lingers, true) {
             self.over.push_back(key);
         }
@@ -109,14 +110,14 @@ impl Tracker {
         let Some(connection) = self.connections.peek_mut(&key) else { return };
         connection.lingers = false;
         if connection.is_over() && connection.is_idle() {
-            self.buffered -= connection.buffered();
+            self.buffered -= connection.counted;
             self.connections.pop(&key);
         }
     }
 
     fn evict(&mut self) {
         if let Some((_, mut connection)) = self.connections.pop_lru() {
-            self.buffered -= connection.buffered();
+            self.buffered -= connection.counted;
             connection.finish(&self.shared, &mut self.outcome);
             connection.address(&mut self.outcome.exchanges);
             self.outcome.counts.evicted += u64::from(!connection.is_over());

@@ -5,12 +5,13 @@
 pub mod reassembly;
 pub mod watched;
 
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr};
 
 use ehl_probes_common::walk::Handover;
 
 /// One end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Endpoint {
     /// IPv6 address, or IPv4 one as `::ffff:a.b.c.d`, in network byte order.
     pub address: [u8; 16],
@@ -30,6 +31,14 @@ impl Endpoint {
     /// The address, IPv4 ones as such.
     pub fn ip(&self) -> IpAddr {
         Ipv6Addr::from(self.address).to_canonical()
+    }
+}
+
+impl Hash for Endpoint {
+    /// In two steps: arrays are hashed with their length.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(u128::from_ne_bytes(self.address));
+        state.write_u16(self.port);
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) use self::hpack::List;
 use self::reader::{Reader, Taken};
 use self::streams::Streams;
 use self::trust::Told;
-use super::exchange::{Exchange, Flags};
+use super::exchange::{Exchange, Exchanges, Flags};
 use super::side::Side;
 use crate::stream::Part;
 
@@ -71,7 +71,7 @@ impl Http2 {
     }
 
     /// The answer to an exchange of HTTP/1 comes as stream 1 (RFC 9113 section 3.1, as RFC 7540 section 3.2 had it).
-    pub(super) fn upgrade(&mut self, exchange: Exchange) {
+    pub(super) fn upgrade(&mut self, exchange: Box<Exchange>) {
         self.streams.upgrade(exchange);
     }
 
@@ -122,7 +122,7 @@ impl Http2 {
     }
 
     /// Nothing more comes: what is open becomes exchanges.
-    pub(super) fn finish(&mut self, flags: Flags, exchanges: &mut Vec<Exchange>) {
+    pub(super) fn finish(&mut self, flags: Flags, exchanges: &mut Exchanges) {
         self.streams.finish(flags, exchanges);
     }
 

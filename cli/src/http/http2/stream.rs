@@ -9,7 +9,7 @@ use crate::http::side::Side;
 /// An exchange that is not complete.
 #[derive(Debug)]
 pub(super) struct Stream {
-    pub(super) exchange: Exchange,
+    pub(super) exchange: Box<Exchange>,
     /// A head of the request was seen, and of the final response, or what may be one.
     pub(super) asked: bool,
     pub(super) answered: bool,
@@ -19,7 +19,7 @@ pub(super) struct Stream {
 
 impl Stream {
     /// Nothing was seen of it yet.
-    pub(super) fn new(exchange: Exchange) -> Self {
+    pub(super) fn new(exchange: Box<Exchange>) -> Self {
         Self { exchange, asked: false, answered: false, request_over: false, response_over: false }
     }
 
@@ -28,7 +28,7 @@ impl Stream {
     }
 
     /// With `flags` if it is not complete.
-    pub(super) fn finished(self: Box<Self>, flags: Flags) -> Exchange {
+    pub(super) fn finished(self, flags: Flags) -> Box<Exchange> {
         let (is_complete, response_over) = (self.is_complete(), self.response_over);
         let mut exchange = self.exchange;
         if !is_complete {

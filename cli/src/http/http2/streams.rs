@@ -6,7 +6,7 @@ use super::event::{Event, Place};
 use super::fields::Fields;
 use super::stream::{Stream, add, malformed, size, trailers};
 use crate::http::connection::Outcome;
-use crate::http::exchange::{Exchange, Flags};
+use crate::http::exchange::{Exchange, Exchanges, Flags};
 use crate::http::head::{Direction, Head};
 use crate::http::side::Side;
 
@@ -18,7 +18,7 @@ const MAX_ENDED: usize = 256;
 /// Exchanges that are not complete, by stream.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    open: BTreeMap<u32, Box<Stream>>,
+    open: BTreeMap<u32, Stream>,
     /// Oldest first.
     ended: VecDeque<u32>,
     /// Bytes that the heads of these keep.
@@ -100,10 +100,10 @@ impl Streams {
     }
 
     /// The answer to `exchange`, whose request was of HTTP/1, comes as stream 1.
-    pub(super) fn upgrade(&mut self, mut exchange: Exchange) {
+    pub(super) fn upgrade(&mut self, mut exchange: Box<Exchange>) {
         exchange.stream_id = Some(1);
         self.kept += size(&exchange);
-        self.open.insert(1, Box::new(Stream { asked: true, request_over: true, ..Stream::new(exchange) }));
+        self.open.insert(1, Stream { asked: true, request_over: true, ..Stream::new(exchange) });
     }
 
     /// Frames of one sender are missing, and heads and the ends of streams may have been among them.
@@ -113,7 +113,7 @@ impl Streams {
         }
         let is_client = side.is_client();
         self.requests_lost |= is_client;
-        for Stream { exchange, request_over, response_over, .. } in self.open.values_mut().map(Box::as_mut) {
+        for Stream { exchange, request_over, response_over, .. } in self.open.values_mut() {
             if is_client && !*request_over {
                 exchange.flags |= Flags::GAP;
                 exchange.request_bytes = None;
@@ -133,7 +133,7 @@ impl Streams {
     }
 
     /// Nothing more comes.
-    pub(super) fn finish(&mut self, flags: Flags, exchanges: &mut Vec<Exchange>) {
+    pub(super) fn finish(&mut self, flags: Flags, exchanges: &mut Exchanges) {
         self.kept = 0;
         for (id, stream) in std::mem::take(&mut self.open) {
             exchanges.push(stream.finished(self.unless_refused(id, flags)));
@@ -146,7 +146,7 @@ impl Streams {
 
     /// Bytes that it keeps.
     pub(super) fn size(&self) -> usize {
-        self.kept + self.open.len() * size_of::<Stream>()
+        self.kept + self.open.len() * (size_of::<Stream>() + size_of::<Exchange>())
     }
 
     fn request(&mut self, place: &Place, fields: &Fields<'_>, side: &mut Side<'_>) {
@@ -195,7 +195,7 @@ impl Streams {
         if fields.is_interim() {
             return self.end_if(place, side);
         }
-        let before = self.open.get(&place.stream).map(Box::as_ref);
+        let before = self.open.get(&place.stream);
         let is_known = before.is_some();
         let is_answered = before.is_some_and(|stream| stream.answered);
         let is_gapped = before.is_some_and(|stream| stream.exchange.flags.has(Flags::GAP));
@@ -245,7 +245,7 @@ impl Streams {
     }
 
     fn data(&mut self, stream: u32, count: u64, time_ns: u64, from_client: bool) {
-        let Some(Stream { exchange, .. }) = self.open.get_mut(&stream).map(Box::as_mut) else { return };
+        let Some(Stream { exchange, .. }) = self.open.get_mut(&stream) else { return };
         if from_client {
             add(&mut exchange.request_bytes, count);
         } else {
@@ -312,7 +312,7 @@ impl Streams {
                 self.remember_ended(oldest);
             }
             let exchange = Exchange { stream_id: Some(id), ..Exchange::between(&side.ends()) };
-            self.open.insert(id, Box::new(Stream::new(exchange)));
+            self.open.insert(id, Stream::new(Box::new(exchange)));
         }
         let Some(stream) = self.open.get_mut(&id) else { return };
         let before = size(&stream.exchange);

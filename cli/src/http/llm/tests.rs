@@ -14,7 +14,8 @@ const ANSWERED_S: u64 = 1_730_246_250;
 fn exchange(request: &str, response: &str, wanted: &Wanted) -> Exchange {
     let head = |text: &str| {
         let bytes = text.replace('\n', "\r\n") + "\r\n\r\n";
-        let raw = raw::parse(bytes.as_bytes())?;
+        let mut fields = raw::Fields::new();
+        let raw = raw::parse(bytes.as_bytes(), &mut fields)?;
         Some(Head::new(&raw.sent(), wanted, &Redactor::new(Mode::Mask, [0, 0])))
     };
     let end = Endpoint { address: [0; 16], port: 80 };

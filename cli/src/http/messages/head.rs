@@ -8,6 +8,7 @@ use crate::http::exchange::Flags;
 use crate::http::first_line::{self, Kind, is_version};
 use crate::http::framing::Framing;
 use crate::http::http2::Begin;
+use crate::http::raw::{self, Fields};
 use crate::stream::Part;
 
 /// A longer head is cut here, and its row flagged.
@@ -42,6 +43,18 @@ impl Messages {
             partial.bytes.extend_from_slice(captured);
         }
         let bytes = if before > 0 { &partial.bytes } else { captured };
+        let end = head_end(bytes, before.saturating_sub(3));
+        // As nearly all come.
+        if let Some(end) = end
+            && before == 0
+        {
+            let mut fields = Fields::new();
+            if let Some(outline) = raw::strict(&captured[..end], &mut fields) {
+                let framing = sink.head(outline.with(&fields), end, &start, Extent::AtOnce);
+                self.go_on(framing, end, &start, part.time_ns, sink);
+                return end;
+            }
+        }
         if !partial.has_line
             && let Some(newline) = memchr::memchr(b'\n', bytes)
         {
@@ -77,7 +90,7 @@ impl Messages {
                 }
             }
         }
-        if let Some(end) = head_end(bytes, before.saturating_sub(3)) {
+        if let Some(end) = end {
             return self.complete(before, end, captured, part, sink);
         }
         if before == 0 {
@@ -89,7 +102,7 @@ impl Messages {
         // Cut by the capture, or too long: what is there makes the row, and the end is not known.
         let bytes = std::mem::take(&mut partial.bytes);
         self.state = State::Resync;
-        match sink.head(&bytes, &start, Extent::Cut) {
+        match read(&bytes, &start, Extent::Cut, sink) {
             Some(_) => sink.end(Flags::TRUNCATED),
             None => sink.undecodable(),
         }
@@ -101,12 +114,14 @@ impl Messages {
     fn complete(&mut self, before: usize, end: usize, captured: &[u8], part: &Part<'_>, sink: &mut impl Sink) -> usize {
         let State::Head(Partial { start, bytes, .. }) = std::mem::take(&mut self.state) else { return end - before };
         let (bytes, extent) = if before == 0 { (captured, Extent::AtOnce) } else { (&bytes[..], Extent::InParts) };
-        self.head(&bytes[..end], &start, extent, part.time_ns, sink);
+        let framing = read(&bytes[..end], &start, extent, sink);
+        self.go_on(framing, end, &start, part.time_ns, sink);
         end - before
     }
 
-    fn head(&mut self, bytes: &[u8], start: &Start, extent: Extent, time_ns: u64, sink: &mut impl Sink) {
-        self.state = match sink.head(bytes, start, extent) {
+    /// After a head of `len` bytes, which is none without framing.
+    fn go_on(&mut self, framing: Option<Framing>, len: usize, start: &Start, time_ns: u64, sink: &mut impl Sink) {
+        self.state = match framing {
             Some(Framing::Length(length)) => State::Length(length),
             Some(Framing::Chunked) => State::Chunked(chunked::State::START),
             Some(Framing::Close) => State::Close,
@@ -115,7 +130,7 @@ impl Messages {
             Some(Framing::Unknown) => State::Doubt,
             Some(Framing::Unreadable) => {
                 self.is_http = true;
-                sink.bytes(bytes.len() as u64, time_ns);
+                sink.bytes(len as u64, time_ns);
                 sink.end(Flags::default());
                 sink.lost_head();
                 State::Resync
@@ -130,13 +145,19 @@ impl Messages {
         };
         if !matches!(self.state, State::Resync) {
             self.is_http = true;
-            sink.bytes(bytes.len() as u64, time_ns);
+            sink.bytes(len as u64, time_ns);
             if matches!(self.state, State::Doubt) {
                 sink.end(Flags::default());
             }
             self.end_if_over(sink);
         }
     }
+}
+
+/// Takes a head apart, and tells of it.
+fn read(bytes: &[u8], start: &Start, extent: Extent, sink: &mut impl Sink) -> Option<Framing> {
+    let mut fields = Fields::new();
+    sink.head(raw::parse(bytes, &mut fields)?, bytes.len(), start, extent)
 }
 
 fn trim_line_end(line: &[u8]) -> &[u8] {

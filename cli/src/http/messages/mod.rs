@@ -14,6 +14,7 @@ pub(super) use self::start::may_begin;
 use super::exchange::Flags;
 use super::framing::Framing;
 use super::http2::Begin;
+use super::raw::Raw;
 use crate::stream::{Endpoint, Part};
 
 /// Where a message started.
@@ -47,8 +48,8 @@ pub(super) trait Sink {
     fn is_server(&self) -> bool;
     /// A PROXY header, before all messages, and whom it names.
     fn proxied(&mut self, client: Option<Endpoint>);
-    /// A head. Answers how the body is framed; `None` when this is no head.
-    fn head(&mut self, bytes: &[u8], start: &Start, extent: Extent) -> Option<Framing>;
+    /// A head of `len` bytes. Answers how the body is framed; `None` when this is no head.
+    fn head(&mut self, raw: Raw<'_>, len: usize, start: &Start, extent: Extent) -> Option<Framing>;
     /// So many bytes of the current message, the last of them at `time_ns`.
     fn bytes(&mut self, count: u64, time_ns: u64);
     /// The current message is over.
