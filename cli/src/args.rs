@@ -280,7 +280,7 @@ pub struct Flows {
 
     /// Keep totals of at most N flows
     ///
-    /// What does not fit is in one row more, whose first column says other. A flow takes some 200 bytes of the kernel's memory.
+    /// What does not fit is in one row more, whose first column says other. A flow takes some 260 bytes of the kernel's memory.
     #[arg(long, value_name = "N", default_value = "65536", help_heading = WATCHING, value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
     pub max_flows: u32,
 

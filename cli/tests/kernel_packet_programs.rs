@@ -10,11 +10,11 @@ mod support;
 use std::thread;
 
 use ehl_probes_common::counter::Counter;
-use ehl_probes_common::flow::{By, FlowKey, FlowTotals};
+use ehl_probes_common::flow::{By, FlowKey, FlowTotals, RECENT};
 use ehl_probes_common::packet::Address;
 use ehl_probes_common::packet::headers::{Start, present};
 use ehl_probes_common::record::{ProbeId, Way};
-use etherparse::PacketBuilder;
+use etherparse::{IpHeaders, PacketBuilder, PacketBuilderStep};
 use random::Random;
 use support::can_run;
 use support::program::{Program, Settings};
@@ -123,17 +123,85 @@ fn what_does_not_fit_goes_to_the_other_totals() {
         return;
     }
     let program = Program::load("ingress", &Settings { flows_by: By::Tuple as u32, max_flows: 10, ..Settings::default() });
-    for source_port in 0..100 {
-        program.run(&frame(Tcp { source_port, payload: 10, ..Tcp::default() }), 3);
+    for source_port in (0..6).flat_map(|_| 0..100) {
+        program.run(&frame(Tcp { source_port, payload: 10, ..Tcp::default() }), 1);
     }
     let flows = program.flows();
     let other = program.other();
     let packets = |totals: &[FlowTotals]| totals.iter().map(|totals| totals.packets).sum::<u64>();
     let kept: Vec<_> = flows.values().copied().collect();
     // The kernel may keep some room of its own on each CPU.
-    assert!((1..=10).contains(&flows.len()) && kept.iter().all(|totals| totals.packets == 3), "{}", flows.len());
-    assert_eq!(packets(&kept) + packets(&other), 300);
-    assert_eq!(kept.iter().chain(&other).map(|totals| totals.bytes).sum::<u64>(), 300 * 64);
+    assert!((1..=10).contains(&flows.len()) && kept.iter().all(|totals| totals.packets == 6), "{}", flows.len());
+    assert_eq!(packets(&kept) + packets(&other), 600);
+    assert_eq!(kept.iter().chain(&other).map(|totals| totals.bytes).sum::<u64>(), 600 * 64);
+}
+
+#[test]
+fn flows_that_a_cpu_remembers_in_one_place_are_told_apart() {
+    if !can_run(&[]) {
+        return;
+    }
+    for (name, _, way) in HOOKS {
+        for frame in [frame, frame_v6] {
+            let key = |tcp| FlowKey::of(By::Tuple, &frames::read(Start::Ethernet, &frame(tcp)), 1, way);
+            let short = Tcp::default();
+            let mut others = (1..50_000).map(|source_port| Tcp { source_port, payload: 100, ..Tcp::default() });
+            let long = others.find(|tcp| key(*tcp).slot() == key(short).slot()).expect("there are more flows than slots");
+            let program = Program::load(name, &Settings { flows_by: By::Tuple as u32, ..Settings::default() });
+            for tcp in [short, long, long, short, short, short, long, short] {
+                program.run(&frame(tcp), 1);
+            }
+            let flows = program.flows();
+            let totals = [short, long].map(|tcp| flows[&key(tcp)]).map(|totals| (totals.packets, totals.bytes));
+            let len = |tcp| frame(tcp).len() as u64;
+            assert_eq!((flows.len(), totals), (2, [(5, 5 * len(short)), (3, 3 * len(long))]));
+        }
+    }
+}
+
+#[test]
+fn totals_are_exact_of_more_flows_than_a_cpu_remembers() {
+    if !can_run(&[]) {
+        return;
+    }
+    const PORTS: u16 = RECENT as u16 / 2 + 100;
+    let segment = |source_port: u16| Tcp { source_port, payload: usize::from(source_port % 7), ..Tcp::default() };
+    for (name, _, way) in HOOKS {
+        let program = Program::load(name, &Settings { flows_by: By::Tuple as u32, max_flows: 2 * u32::from(PORTS), ..Settings::default() });
+        for _ in 0..3 {
+            for port in 0..PORTS {
+                program.run(&frame(segment(port)), 1);
+                program.run(&frame_v6(segment(port)), 1);
+            }
+        }
+        let flows = program.flows();
+        assert_eq!((flows.len(), program.other().iter().map(|totals| totals.packets).sum::<u64>()), (2 * usize::from(PORTS), 0));
+        for frame in (0..PORTS).flat_map(|port| [frame(segment(port)), frame_v6(segment(port))]) {
+            let totals = flows[&FlowKey::of(By::Tuple, &frames::read(Start::Ethernet, &frame), 1, way)];
+            assert_eq!((totals.packets, totals.bytes), (3, 3 * frame.len() as u64));
+        }
+    }
+}
+
+#[test]
+fn flows_that_all_cpus_see_first_at_the_same_time_have_one_place() {
+    if !can_run(&[]) {
+        return;
+    }
+    const FLOWS: u16 = 500;
+    const THREADS: u64 = 4;
+    let frames: Vec<_> = (0..FLOWS).map(|source_port| frame(Tcp { source_port, ..Tcp::default() })).collect();
+    for (name, ..) in HOOKS {
+        let program = Program::load(name, &Settings { flows_by: By::Tuple as u32, max_flows: u32::from(FLOWS), ..Settings::default() });
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| frames.iter().for_each(|frame| assert_ne!(program.run(frame, 1).verdict, 0)));
+            }
+        });
+        let flows = program.flows();
+        assert_eq!(flows.len(), usize::from(FLOWS));
+        assert!(flows.values().all(|totals| totals.packets == THREADS));
+    }
 }
 
 #[test]
@@ -301,7 +369,7 @@ fn records_that_do_not_fit_are_counted_as_lost() {
     assert_eq!(program.counter(Counter::Submitted) + program.counter(Counter::Lost), u64::from(PACKETS));
 }
 
-/// A segment of TCP over IPv4.
+/// A segment of TCP.
 #[derive(Clone, Copy)]
 struct Tcp {
     source_port: u16,
@@ -317,11 +385,22 @@ impl Default for Tcp {
     }
 }
 
-fn frame(Tcp { source_port, sequence, flags, window, payload }: Tcp) -> Vec<u8> {
-    let mut frame = Vec::new();
+fn frame(tcp: Tcp) -> Vec<u8> {
     let ethernet = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
-    let segment = ethernet.ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).tcp(source_port, 80, sequence, window);
-    segment.write_to_vec(&mut frame, &vec![1; payload]).expect("a frame");
-    frame[47] = flags;
+    segment(ethernet.ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64), 34, tcp)
+}
+
+/// The same over IPv6.
+fn frame_v6(tcp: Tcp) -> Vec<u8> {
+    let ethernet = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
+    segment(ethernet.ipv6([0xfd; 16], [0xfe; 16], 64), 54, tcp)
+}
+
+/// Behind headers of so many bytes.
+fn segment(ip: PacketBuilderStep<IpHeaders>, len: usize, tcp: Tcp) -> Vec<u8> {
+    let Tcp { source_port, sequence, flags, window, payload } = tcp;
+    let mut frame = Vec::new();
+    ip.tcp(source_port, 80, sequence, window).write_to_vec(&mut frame, &vec![1; payload]).expect("a frame");
+    frame[len + 13] = flags;
     frame
 }

@@ -58,6 +58,11 @@ pub mod known {
 
 const _: () = assert!(size_of::<FlowKey>() == 48);
 
+/// How many flows each CPU remembers at most.
+pub const RECENT: usize = 1 << RECENT_BITS;
+
+const RECENT_BITS: u32 = 10;
+
 impl FlowKey {
     /// Of one packet.
     #[inline(always)]
@@ -100,7 +105,46 @@ impl FlowKey {
         // SAFETY: both have 48 bytes without padding, and a key is valid for every bit pattern.
         unsafe { core::mem::transmute::<[u64; 6], Self>([source[0], source[1], destination[0], destination[1], ends, rest]) }
     }
+
+    #[inline(always)]
+    fn words(self) -> [u64; 6] {
+        // SAFETY: both have 48 bytes without padding, and numbers are valid for every bit pattern.
+        unsafe { core::mem::transmute::<Self, [u64; 6]>(self) }
+    }
+
+    /// Whether it is the same, in words likewise.
+    #[inline(always)]
+    pub fn is(&self, other: &Self) -> bool {
+        let ([a, b, c, d, e, f], [g, h, i, j, k, l]) = (self.words(), other.words());
+        (a ^ g) | (b ^ h) | (c ^ i) | (d ^ j) | (e ^ k) | (f ^ l) == 0
+    }
+
+    /// Where a CPU remembers it, below [`RECENT`]: the highest bits of a sum of products with odd numbers, which all bits have a part in.
+    #[inline(always)]
+    pub fn slot(&self) -> usize {
+        let [a, b, c, d, e, f] = self.words();
+        let sum = a
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .wrapping_add(b.wrapping_mul(0xbf58_476d_1ce4_e5b9))
+            .wrapping_add(c.wrapping_mul(0x94d0_49bb_1331_11eb))
+            .wrapping_add(d.wrapping_mul(0xd6e8_feb8_6659_fd93))
+            .wrapping_add(e.wrapping_mul(0xa076_1d64_78bd_642f))
+            .wrapping_add(f.wrapping_mul(0xe703_7ed1_a0b4_28db));
+        (sum >> (u64::BITS - RECENT_BITS)) as usize
+    }
 }
+
+/// A flow, and its totals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Flow {
+    /// Which one.
+    pub key: FlowKey,
+    /// Zero where there is none.
+    pub totals: FlowTotals,
+}
+
+const _: () = assert!(size_of::<Flow>() == 136);
 
 /// The totals of a flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -189,6 +233,23 @@ impl FlowTotals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flows_that_are_much_alike_are_remembered_in_many_places() {
+        let alike: [fn(u16, [u8; 2]) -> FlowKey; 4] = [
+            |port, _| FlowKey { source_port: 32_768 + port, destination_port: 443, ..FlowKey::default() },
+            |_, [a, b]| FlowKey { source: Address::v4([10, 0, a, b]), ..FlowKey::default() },
+            |_, [a, b]| FlowKey { destination: Address::v6([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b]), ..FlowKey::default() },
+            |interface, _| FlowKey { interface: interface.into(), ..FlowKey::default() },
+        ];
+        for key in alike {
+            let mut places: Vec<_> = (0..512u16).map(|n| key(n, n.to_be_bytes()).slot()).collect();
+            places.sort_unstable();
+            places.dedup();
+            // At random they would be 403.
+            assert!(places.len() > 350 && places.iter().all(|place| *place < RECENT), "{}", places.len());
+        }
+    }
 
     #[test]
     fn adds_up_what_each_cpu_has() {

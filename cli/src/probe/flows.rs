@@ -1,32 +1,37 @@
 //! The kernel's totals of flows, as user space finds them.
 
 use aya::Pod;
-use aya::maps::{HashMap, MapData, PerCpuArray};
-use ehl_probes_common::flow::{FlowKey, FlowTotals};
+use aya::maps::{Array, MapData, PerCpuArray};
+use ehl_probes_common::flow::{Flow, FlowKey, FlowTotals};
 
 use super::connections::Plain;
 use super::object::Object;
 
-/// What the map of flows holds, and what did not fit it.
+/// What the maps of flows hold, and what did not fit them.
 pub struct Flows {
-    flows: HashMap<MapData, Plain<FlowKey>, Plain<FlowTotals>>,
+    totals: Array<MapData, Plain<Flow>>,
+    taken: Array<MapData, u32>,
     other: PerCpuArray<MapData, Plain<FlowTotals>>,
 }
 
-// SAFETY: plain numbers, valid for every bit pattern; without padding (its size is the sum of its fields).
-unsafe impl Pod for Plain<FlowKey> {}
+// SAFETY: plain numbers, valid for every bit pattern; values are only read.
+unsafe impl Pod for Plain<Flow> {}
 // SAFETY: plain numbers, valid for every bit pattern; values are only read.
 unsafe impl Pod for Plain<FlowTotals> {}
 
 impl Flows {
     pub(super) fn of(object: &mut Object) -> Option<Self> {
-        Some(Self { flows: object.take_map("FLOWS")?, other: object.take_map("OTHER")? })
+        Some(Self { totals: object.take_map("TOTALS")?, taken: object.take_map("TAKEN")?, other: object.take_map("OTHER")? })
     }
 
     /// Calls `each` with every flow that can be read.
     pub fn each(&self, mut each: impl FnMut(&FlowKey, &FlowTotals)) {
-        for (Plain(key), Plain(totals)) in self.flows.iter().flatten() {
-            each(&key, &totals);
+        let taken = self.taken.get(&0, 0).unwrap_or(self.totals.len());
+        for Plain(Flow { key, totals }) in (0..taken).filter_map(|place| self.totals.get(&place, 0).ok()) {
+            // A CPU may have a place to spare.
+            if totals.packets != 0 {
+                each(&key, &totals);
+            }
         }
     }
 

@@ -7,10 +7,11 @@ use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
 use aya::programs::{ProgramFd, ProgramInfo, SchedClassifier, Xdp};
+use aya::util::nr_cpus;
 use aya::{Ebpf, EbpfLoader};
 use aya_obj::generated::{bpf_attr, bpf_cmd};
 use ehl_probes_common::counter::Counter;
-use ehl_probes_common::flow::{FlowKey, FlowTotals};
+use ehl_probes_common::flow::{Flow, FlowKey, FlowTotals};
 use ehl_probes_common::packet::record::PacketRecord;
 
 /// `FLOWS_BY` of programs that submit records.
@@ -84,6 +85,7 @@ impl Program {
             .override_global("TCP_FLAGS_SET", &set, true)
             .override_global("TCP_FLAGS_CLEAR", &clear, true)
             .map_max_entries("FLOWS", settings.max_flows)
+            .map_max_entries("TOTALS", settings.max_flows + nr_cpus().expect("the kernel tells") as u32)
             .map_max_entries("RECORDS", 16 << 20)
             .load(if is_xdp { ehl_probes::xdp_headers() } else { ehl_probes::tc_headers() })
             .expect("the object loads");
@@ -127,11 +129,16 @@ impl Program {
     }
 
     pub(crate) fn flows(&self) -> HashMap<FlowKey, FlowTotals> {
-        type Bytes<const N: usize> = [u8; N];
-        let flows: aya::maps::HashMap<_, Bytes<{ size_of::<FlowKey>() }>, Bytes<{ size_of::<FlowTotals>() }>> =
-            aya::maps::HashMap::try_from(self.object.map("FLOWS").expect("the object has it")).expect("a hash");
-        // SAFETY: the kernel's bytes of both, which are valid for every bit pattern.
-        flows.iter().map(|flow| flow.expect("it can be read")).map(|(key, totals)| unsafe { (read(&key), read(&totals)) }).collect()
+        let places: Array<_, [u8; size_of::<Flow>()]> =
+            Array::try_from(self.object.map("TOTALS").expect("the object has it")).expect("an array");
+        let mut flows = HashMap::new();
+        for place in places.iter() {
+            // SAFETY: the kernel's bytes, which are valid for every bit pattern.
+            let Flow { key, totals } = unsafe { read(&place.expect("it can be read")) };
+            let is_one = totals.packets != 0;
+            assert!(!is_one || flows.insert(key, totals).is_none(), "{key:?} has two places");
+        }
+        flows
     }
 
     /// Totals of what did not fit, of each CPU.

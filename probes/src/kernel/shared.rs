@@ -26,6 +26,30 @@ pub unsafe fn count(number: *mut u32) {
     unsafe { asm!("lock *(u32 *)(r1 + 0) += w2", in("r1") number, in("r2") 1u64, options(nostack)) };
 }
 
+/// Adds one to it; what it was before.
+///
+/// # Safety
+/// As of [`add`].
+#[inline(always)]
+pub unsafe fn take(number: *mut u32) -> u32 {
+    let mut before = 1u64;
+    // SAFETY: by the caller's promise.
+    unsafe { asm!("w2 = atomic_fetch_add((u32 *)(r1 + 0), w2)", in("r1") number, inout("r2") before, options(nostack)) };
+    before as u32
+}
+
+/// Replaces it, whatever it is; what it was before.
+///
+/// # Safety
+/// As of [`add`].
+#[inline(always)]
+pub unsafe fn swap(number: *mut u32, new: u32) -> u32 {
+    let mut before = new as u64;
+    // SAFETY: by the caller's promise.
+    unsafe { asm!("w2 = xchg32_32(r1 + 0, w2)", in("r1") number, inout("r2") before, options(nostack)) };
+    before as u32
+}
+
 /// Takes one from it.
 ///
 /// # Safety

@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use aya::util::nr_cpus;
 use caps::Capability;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -59,6 +60,7 @@ impl Probe {
             Task::Flows { by, max_flows } => (by as u32, 1, SMALLEST_RING, max_flows),
         };
         let ethertypes = self.ethertypes(protocols)?;
+        let places = self.places(flows)?;
         let mut object = Loader::new((self.object)())
             .tell("FILTER_PORTS", [u8::from(!ports.is_empty())])
             .tell("FILTER_NETWORKS", [u8::from(!networks.is_empty())])
@@ -71,12 +73,19 @@ impl Probe {
             .tell("DEADLINE_NS", deadline_ns.to_ne_bytes())
             .size("RECORDS", ring_bytes)
             .size("FLOWS", flows)
+            .size("TOTALS", places)
             .load()
             .map_err(|reason| self.unsupported(&reason))?;
         filters::fill(self.name, &mut object, ports, networks)?;
         filters::fill_protocols(self.name, &mut object, protocols)?;
         let statistics = if settings.measure { Some(Programs::measure(self.name)?) } else { None };
         Ok(Loaded { probe: self, object, statistics })
+    }
+
+    /// For so many flows, and what each CPU may have to spare.
+    fn places(&self, flows: u32) -> Result<u32, Error> {
+        let cpus = nr_cpus().map_err(|(file, error)| self.failed(&format!("{file} does not tell how many CPUs there may be: {error}")))?;
+        Ok(flows.saturating_add(u32::try_from(cpus).unwrap_or(u32::MAX)))
     }
 
     fn ethertypes(&self, protocols: &[Protocol]) -> Result<[u16; MAX_ETHERTYPES], Error> {

@@ -1,54 +1,32 @@
 //! Totals of flows. User space reads them while the programs write: each number is exact in itself.
 
-use aya_ebpf::{
-    bindings::BPF_NOEXIST,
-    macros::map,
-    maps::{HashMap, PerCpuArray},
-};
+use aya_ebpf::{macros::map, maps::PerCpuArray};
 use ehl_probes_common::{
     flow::{By, FlowKey, FlowTotals},
     packet::headers::{Headers, present},
     record::tcp_flag::{ACK, RST, SYN},
 };
 
-use super::Frame;
+use super::{Frame, table::Recent};
 use crate::kernel::shared;
-
-/// Its size is set by user space before loading.
-#[map]
-static FLOWS: HashMap<FlowKey, FlowTotals> = HashMap::with_max_entries(1024, 0);
 
 /// The totals of what does not fit.
 #[map]
 static OTHER: PerCpuArray<FlowTotals> = PerCpuArray::with_max_entries(1, 0);
 
-static NEW: FlowTotals = FlowTotals::NONE;
-
 /// Adds a packet to the totals of its flow.
 #[inline(always)]
-pub(super) fn add(by: By, headers: &Headers, frame: &Frame, time_ns: u64) {
+pub(super) fn add(by: By, headers: &Headers, frame: &Frame, time_ns: u64, recent: &mut Recent) {
     let key = FlowKey::of(by, headers, frame.interface, frame.way);
     // SAFETY: pointers from map look-ups that succeeded, and all numbers are written as `shared` wants it.
     unsafe {
-        if let Some(totals) = find_or_insert(&key) {
+        if let Some(totals) = recent.find_or_insert(&key) {
             add_packet(totals, headers, frame, time_ns);
             if matches!(by, By::Tuple) && headers.has(present::TCP | present::PAYLOAD) {
                 follow(totals, headers);
             }
         } else if let Some(totals) = OTHER.get_ptr_mut(0) {
             add_packet(totals, headers, frame, time_ns);
-        }
-    }
-}
-
-#[inline(always)]
-fn find_or_insert(key: &FlowKey) -> Option<*mut FlowTotals> {
-    match FLOWS.get_ptr_mut(key) {
-        Some(totals) => Some(totals),
-        None => {
-            // Another CPU may have been faster, or the map is full: the look-up tells.
-            let _ = FLOWS.insert(key, &NEW, BPF_NOEXIST as u64);
-            FLOWS.get_ptr_mut(key)
         }
     }
 }

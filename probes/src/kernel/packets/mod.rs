@@ -3,6 +3,7 @@
 pub mod direct;
 mod filter;
 mod flows;
+mod table;
 
 use core::arch::asm;
 
@@ -18,6 +19,7 @@ use ehl_probes_common::{
     record::{ProbeId, Way},
 };
 
+use self::table::Recent;
 use super::{
     counters::{count, count_here},
     filter::setting,
@@ -53,6 +55,8 @@ pub struct Work {
     tick_ns: u64,
     /// How many packets were left out since the last record.
     left_out: u32,
+    /// Where totals of flows are.
+    recent: Recent,
 }
 
 /// A packet as its hook tells of it.
@@ -120,7 +124,7 @@ pub fn observe(work: &mut Work, frame: &Frame) {
         return;
     }
     match by(setting(&FLOWS_BY)) {
-        Some(by) => flows::add(by, headers, frame, work.tick_ns),
+        Some(by) => flows::add(by, headers, frame, work.tick_ns, &mut work.recent),
         None if is_left_out(&mut work.left_out) => count(Counter::Unsampled),
         None => submit(&work.headers, frame),
     }
