@@ -12,8 +12,10 @@ use crate::probe::{Cost, Counters, Links};
 use crate::progress::Progress;
 use crate::render::{ProbeCost, StopReason};
 
-/// How often is looked: long enough that the traced host does not notice, short enough that 8 MiB of ring do not fill up.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Between two looks at what the probe has: at most so long, that 8 MiB of ring do not fill up, and at least, that nobody notices.
+const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(10)];
+/// Records that are worth a look. To take many of them at a time holds up what else runs on this CPU, and who waits for that.
+const WORTH: u32 = 256;
 /// Records taken before stop conditions are looked at again.
 const BATCH: usize = 64 * 1024;
 
@@ -84,8 +86,9 @@ impl Watch<'_> {
 
 /// Until the probe is detached, or there is a reason to detach it.
 fn watch(work: &mut dyn Work, guard: &Guard, grace: Duration, counters: &Counters, progress: &Progress) -> io::Result<StopReason> {
+    let [_, mut pause] = PAUSES;
     loop {
-        progress.beside_rows(|| work.step(BATCH))?;
+        let found = progress.beside_rows(|| work.step(BATCH))?;
         if work.is_satisfied() {
             return Ok(StopReason::Count);
         }
@@ -97,8 +100,16 @@ fn watch(work: &mut dyn Work, guard: &Guard, grace: Duration, counters: &Counter
             return Ok(StopReason::Deadline);
         }
         progress.update(left, work.rows(), || lost(counters));
-        thread::park_timeout(LOOK_EVERY);
+        pause = next_pause(pause, found);
+        thread::park_timeout(pause);
     }
+}
+
+/// As long as so many records take to come that a look is worth it, by those that came in the pause before.
+fn next_pause(before: Duration, found: usize) -> Duration {
+    let [shortest, longest] = PAUSES;
+    let found = u32::try_from(found).unwrap_or(u32::MAX).max(1);
+    (before * WORTH / found).clamp(shortest, longest)
 }
 
 fn lost(counters: &Counters) -> u64 {
@@ -110,4 +121,29 @@ fn drain(work: &mut dyn Work) -> io::Result<StopReason> {
     while work.step(BATCH)? > 0 {}
     work.finish()?;
     Ok(StopReason::Deadline)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_comes_the_more_often_is_looked() {
+        let [shortest, longest] = PAUSES;
+        let pauses = |per_ms: usize| {
+            let mut pause = longest;
+            (0..4)
+                .map(|_| {
+                    pause = next_pause(pause, per_ms * pause.as_micros() as usize / 1000);
+                    pause
+                })
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(pauses(0), [longest; 4]);
+        assert_eq!(pauses(20), [longest; 4]);
+        assert_eq!(pauses(64), [Duration::from_millis(4); 4]);
+        assert_eq!(pauses(1000), [shortest; 4]);
+        assert_eq!(next_pause(shortest, usize::MAX), shortest);
+        assert_eq!(next_pause(shortest, 0), longest);
+    }
 }
