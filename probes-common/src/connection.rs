@@ -1,5 +1,7 @@
 //! The kernel's memory of one TCP connection: the key of the map, and per direction how far the stream is understood.
 
+use core::ptr::write_volatile;
+
 use crate::chunked;
 use crate::head::Scan;
 use crate::packet::{Address, Tcp};
@@ -211,11 +213,14 @@ unsafe extern "C" fn ehl_restart(this: *mut Direction, next: u32, phase: u32, in
     // SAFETY: by the caller's promise.
     if let Some(this) = unsafe { this.as_mut() } {
         this.left = 0;
-        this.bodyless = 0;
-        this.reported_ns = 0;
-        this.skipped_ns = 0;
+        // SAFETY: references. Volatile, because what sets many fields at once is a call that goes byte by byte.
+        unsafe {
+            write_volatile(&raw mut this.bodyless, 0);
+            write_volatile(&raw mut this.reported_ns, 0);
+            write_volatile(&raw mut this.skipped_ns, 0);
+            write_volatile(&raw mut this.cut, 0);
+        }
         this.scan.clear();
-        this.cut = 0;
         this.next = next;
         this.skipped = 0;
         this.messages = 0;

@@ -259,18 +259,39 @@ unsafe extern "C" fn ehl_number(window: *const Window, start: u32, end: u32) -> 
     if digits == 0 || digits > DIGITS {
         return NO_NUMBER;
     }
-    let mut value = 0u64;
-    for at in 0..DIGITS {
-        if at == digits {
-            break;
-        }
-        let digit = digit(window.byte(start + at));
-        if digit > 9 {
-            return NO_NUMBER;
-        }
-        value = value * 10 + digit as u64;
+    let first = window.word(start);
+    let (high, low) = if digits > 8 { (last(first, digits - 8), window.word(end.wrapping_sub(8))) } else { (ZEROS, last(first, digits)) };
+    if !are_digits(high) || !are_digits(low) {
+        return NO_NUMBER;
     }
-    value
+    number(high) * 100_000_000 + number(low)
+}
+
+/// Eight digits 0.
+const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
+
+/// The first 1 to 8 bytes of a word, behind zeros.
+#[inline(always)]
+fn last(word: u64, count: u32) -> u64 {
+    word << (8 * (8 - count)) | ZEROS >> 8 >> (8 * (count - 1))
+}
+
+#[inline(always)]
+fn are_digits(word: u64) -> bool {
+    const SIX: u64 = 0x0606_0606_0606_0606;
+    const UPPER: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    let digits = word ^ ZEROS;
+    // What carries into the byte above is itself no digit.
+    (digits | digits.wrapping_add(SIX)) & UPPER == 0
+}
+
+/// Of eight digits, the first one lowest: pairs are put together, then pairs of these, then both halves.
+#[inline(always)]
+fn number(word: u64) -> u64 {
+    let ones = word ^ ZEROS;
+    let pairs = (ones.wrapping_mul(1 + (10 << 8)) >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(1 + (100 << 16)) >> 16) & 0x0000_ffff_0000_ffff;
+    fours.wrapping_mul(1 + (10_000 << 32)) >> 32
 }
 
 /// RFC 9112 section 6.1: only a single `chunked` is taken as proven.

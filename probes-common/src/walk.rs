@@ -85,9 +85,13 @@ pub trait Tap: Sized {
     /// How many runs of frames are followed in a segment at most: no more than half of all steps, so that the rest can go up whole.
     fn most_runs(&self) -> u32;
 
-    /// [`messages`]; this and the next four are here so that the kernel can have one copy of each, which the verifier checks once.
+    /// [`messages`]; this and the next five are here so that the kernel can have one copy of each, which the verifier checks once.
     fn messages(&mut self, walk: &Walk, connection: &mut Connection, remaining: u32) -> u32 {
         messages(walk, connection, remaining, self)
+    }
+    /// [`head_end`].
+    fn head_end(&mut self, walk: &Walk, connection: &mut Connection, remaining: u32, flags: u16) -> u32 {
+        head_end(walk, connection, remaining, flags, self)
     }
     /// [`frames::step`].
     fn frames(&mut self, walk: &mut Walk, connection: &mut Connection, remaining: u32) -> u32 {
@@ -470,7 +474,7 @@ fn chunks<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, tap: &mut T
     let (state, count) = tap.chunked();
     if state.phase == chunked::phase::BAD {
         tap.desynchronise(this, walk.segment.time_ns);
-        return raw(this, walk, remaining, tap);
+        return tap.raw(this, walk, remaining);
     }
     this.set_chunk(state);
     skip(this, &walk.segment, count);
@@ -553,10 +557,7 @@ fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap
     }
     tap.scan(&mut this.scan, end);
     match tap.cursor().progress {
-        progress::DONE => {
-            let len = tap.cursor().at;
-            head_end(walk, connection, remaining, len, flags, tap)
-        }
+        progress::DONE => tap.head_end(walk, connection, remaining, flags),
         progress::MORE if this.scan.length < MAX_HEAD => {
             let count = head::consume(&mut this.scan, tap.cursor(), tap.window(), end == remaining);
             this.scan.length += count;
@@ -622,9 +623,10 @@ const fn padded(bytes: &[u8]) -> (u64, u64) {
     (word, mask)
 }
 
-/// The head ends `len` bytes into the window: what its body is, and so what of this segment stays down.
+/// The head ends where the cursor is: what its body is, and so what of this segment stays down.
 #[inline(always)]
-fn head_end<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, len: u32, flags: u16, tap: &mut T) -> u32 {
+pub fn head_end<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, flags: u16, tap: &mut T) -> u32 {
+    let len = tap.cursor().at;
     let (this, other) = both(connection, walk.direction);
     this.http = 1;
     let body = if this.scan.has(fact::RESPONSE) { response_body(this, other) } else { request_body(this) };
@@ -633,12 +635,12 @@ fn head_end<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, le
     match body {
         Body::Unproven => {
             tap.desynchronise(this, walk.segment.time_ns);
-            return raw(this, walk, remaining, tap);
+            return tap.raw(this, walk, remaining);
         }
         Body::Orphan => {
             this.phase = phase::JOINED;
             this.budget = MAX_HEAD;
-            return raw(this, walk, remaining, tap);
+            return tap.raw(this, walk, remaining);
         }
         Body::Length(0) => {
             span.flags |= flag::MESSAGE_END;
@@ -983,7 +985,7 @@ fn not_http<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, end: u32,
     if this.phase == phase::BOUNDARY && this.http != 0 {
         // After a message something else than a message: user space is to see it.
         tap.desynchronise(this, walk.segment.time_ns);
-        return raw(this, walk, remaining, tap);
+        return tap.raw(this, walk, remaining);
     }
     this.phase = phase::JOINED;
     tap.count(Counter::Other);

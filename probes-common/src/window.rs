@@ -69,23 +69,38 @@ impl Window {
     /// Where `byte` is at or after `from`, looking at [`REACH`] bytes at most, and none at or after `end`.
     #[inline(always)]
     pub fn find(&self, byte: u8, from: u32, end: u32) -> u32 {
-        let pattern = ONES * byte as u64;
-        let mut at = from;
-        for _ in 0..REACH / 8 {
-            if at >= end {
-                break;
-            }
-            let zero_where_found = self.word(at) ^ pattern;
-            // The lowest bit that is set is exact: borrows only go upwards.
-            let found = zero_where_found.wrapping_sub(ONES) & !zero_where_found & TOPS;
-            if found != 0 {
-                let found = at + lowest(found);
-                return if found < end { found } else { NOT_FOUND };
-            }
-            at += 8;
-        }
-        NOT_FOUND
+        // SAFETY: the window is a reference.
+        unsafe { ehl_find(self, byte as u32, from, end) }
     }
+}
+
+/// [`Window::find`]. A global function (see the crate's documentation).
+///
+/// # Safety
+/// `window` is null or valid.
+#[inline(never)]
+#[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
+unsafe extern "C" fn ehl_find(window: *const Window, byte: u32, from: u32, end: u32) -> u32 {
+    // SAFETY: by the caller's promise.
+    let Some(window) = (unsafe { window.as_ref() }) else {
+        return NOT_FOUND;
+    };
+    let pattern = ONES.wrapping_mul(byte as u64);
+    let mut at = from;
+    for _ in 0..REACH / 8 {
+        if at >= end {
+            break;
+        }
+        let zero_where_found = window.word(at) ^ pattern;
+        // The lowest bit that is set is exact: borrows only go upwards.
+        let found = zero_where_found.wrapping_sub(ONES) & !zero_where_found & TOPS;
+        if found != 0 {
+            let found = at + lowest(found);
+            return if found < end { found } else { NOT_FOUND };
+        }
+        at += 8;
+    }
+    NOT_FOUND
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;

@@ -227,36 +227,43 @@ fn is_extension(protocol: u8) -> bool {
 pub fn extensions<L: Load>(packet: &mut L, content: &mut Content) -> Result<(), Flaw> {
     /// What the packet carries included.
     const MAX_HEADERS: u32 = 8;
-    const SHORTEST: u32 = 8;
     for _ in 0..MAX_HEADERS {
-        let at = content.start;
         if !is_extension(content.protocol) {
             return Ok(());
         }
-        if at + SHORTEST > content.end {
-            return Err(Flaw::Cut);
-        }
-        let mut header = Header::<{ SHORTEST as usize }>::empty();
-        let Some(header) = packet.load(at, &mut header) else {
-            return Err(Flaw::Cut);
-        };
-        content.start = at
-            + match content.protocol {
-                protocol::FRAGMENT => SHORTEST,
-                // RFC 4302 section 2.2: in units of 4 bytes, less 2.
-                protocol::AUTHENTICATION => (header[1] as u32 + 2) * 4,
-                _ => (header[1] as u32 + 1) * 8,
-            };
-        if content.protocol == protocol::FRAGMENT {
-            fragment(header, at, content)?;
-        }
-        content.protocol = header[0];
-        content.protocol_at = at;
+        packet.extension(content)?;
         if content.fragment.is_later() {
             return Ok(());
         }
     }
     Err(Flaw::TooDeep)
+}
+
+/// One of them. This is [`Load::extension`].
+#[inline(always)]
+pub fn extension<L: Load>(packet: &mut L, content: &mut Content) -> Result<(), Flaw> {
+    const SHORTEST: u32 = 8;
+    let at = content.start;
+    if at + SHORTEST > content.end {
+        return Err(Flaw::Cut);
+    }
+    let mut header = Header::<{ SHORTEST as usize }>::empty();
+    let Some(header) = packet.load(at, &mut header) else {
+        return Err(Flaw::Cut);
+    };
+    content.start = at
+        + match content.protocol {
+            protocol::FRAGMENT => SHORTEST,
+            // RFC 4302 section 2.2: in units of 4 bytes, less 2.
+            protocol::AUTHENTICATION => (header[1] as u32 + 2) * 4,
+            _ => (header[1] as u32 + 1) * 8,
+        };
+    if content.protocol == protocol::FRAGMENT {
+        fragment(header, at, content)?;
+    }
+    content.protocol = header[0];
+    content.protocol_at = at;
+    Ok(())
 }
 
 /// RFC 8200 section 4.5; without offset and "more fragments" it is a whole datagram (RFC 6946).

@@ -41,6 +41,14 @@ pub trait Load {
     {
         ip::extensions(self, content)
     }
+    /// [`ip::extension`], likewise.
+    #[inline(always)]
+    fn extension(&mut self, content: &mut Content) -> Result<(), Flaw>
+    where
+        Self: Sized,
+    {
+        ip::extension(self, content)
+    }
 }
 
 /// EtherType numbers (IEEE 802).

@@ -380,6 +380,12 @@ impl Tap for Job {
     }
 
     #[inline(always)]
+    fn head_end(&mut self, _walk: &Walk, connection: &mut Connection, remaining: u32, flags: u16) -> u32 {
+        // SAFETY: as in `Job::run`; the walk is the one in the scratch memory.
+        unsafe { ehl_head_end(self.skb, self.scratch, connection, remaining, flags as u32) }
+    }
+
+    #[inline(always)]
     fn frames(&mut self, _walk: &mut Walk, connection: &mut Connection, remaining: u32) -> u32 {
         // SAFETY: as in `Job::run`; the walk is the one in the scratch memory.
         unsafe { ehl_frames(self.skb, self.scratch, connection, remaining) }
@@ -402,6 +408,27 @@ impl Tap for Job {
         // SAFETY: as in `Job::run`.
         unsafe { ehl_report(self.scratch, this, flags as u32) };
     }
+}
+
+/// [`walk::head_end`]. A global function (see the module `kernel`).
+///
+/// # Safety
+/// All three are valid, or null.
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_head_end(
+    skb: *mut __sk_buff,
+    scratch: *mut Scratch,
+    connection: *mut Connection,
+    remaining: u32,
+    flags: u32,
+) -> u32 {
+    if scratch.is_null() || connection.is_null() {
+        return 0;
+    }
+    let mut job = Job { skb, scratch, connection };
+    // SAFETY: as in `Job::run`.
+    unsafe { walk::head_end(&(*scratch).walk, &mut *connection, remaining, flags as u16, &mut job) }
 }
 
 /// [`walk::frames::step`]. A global function (see the module `kernel`).

@@ -28,7 +28,10 @@ mod filter {
     use ehl_probes_common::{
         connection::Key,
         counter::Counter,
-        packet::{self, Header, Kind, Load, Tcp},
+        packet::{
+            self, Header, Kind, Load, Tcp,
+            ip::{self, Content, Flaw},
+        },
         record::{ProbeId, Way, tcp_flag},
     };
 
@@ -142,6 +145,36 @@ mod filter {
         (result != 0) as u32
     }
 
+    /// [`ip::extensions`]. A global function (see the module `kernel`).
+    ///
+    /// # Safety
+    /// The kernel's context, and a content that is valid, or null.
+    #[inline(never)]
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn ehl_extensions(skb: *mut __sk_buff, content: *mut Content) -> u32 {
+        // SAFETY: by the caller's promise.
+        let Some(content) = (unsafe { content.as_mut() }) else { return 0 };
+        match ip::extensions(&mut Packet { skb }, content) {
+            Ok(()) => 0,
+            Err(flaw) => flaw as u32,
+        }
+    }
+
+    /// [`ip::extension`], likewise.
+    ///
+    /// # Safety
+    /// As of [`ehl_extensions`].
+    #[inline(never)]
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn ehl_extension(skb: *mut __sk_buff, content: *mut Content) -> u32 {
+        // SAFETY: by the caller's promise.
+        let Some(content) = (unsafe { content.as_mut() }) else { return 0 };
+        match ip::extension(&mut Packet { skb }, content) {
+            Ok(()) => 0,
+            Err(flaw) => flaw as u32,
+        }
+    }
+
     struct Packet {
         skb: *mut __sk_buff,
     }
@@ -162,6 +195,18 @@ mod filter {
         fn packet_len(&self) -> u32 {
             // SAFETY: the kernel passes a valid context, whose length a socket filter may read.
             unsafe { (*self.skb).len }
+        }
+
+        #[inline(always)]
+        fn extensions(&mut self, content: &mut Content) -> Result<(), Flaw> {
+            // SAFETY: the kernel's context, and a reference.
+            Flaw::result(unsafe { ehl_extensions(self.skb, content) })
+        }
+
+        #[inline(always)]
+        fn extension(&mut self, content: &mut Content) -> Result<(), Flaw> {
+            // SAFETY: likewise.
+            Flaw::result(unsafe { ehl_extension(self.skb, content) })
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Calls that read, seen where they have ended or where they hand out what they have read. The cookie says where what matters is there.
 
-use core::hint::black_box;
-use core::ptr::read_volatile;
+use core::ptr::{read_volatile, write_volatile};
 
 use aya_ebpf::{bindings::pt_regs, helpers::generated::bpf_probe_read_user, programs::ProbeContext};
 use ehl_probes::kernel::counters::count;
@@ -9,7 +8,7 @@ use ehl_probes_common::{
     call::{Copying, Held, Length, Slot},
     counter::Counter,
     tls::{Key, READ},
-    window::Window,
+    window::{WINDOW, Window},
 };
 
 use crate::calls::{find_or_join, now, number_at, pass};
@@ -54,8 +53,8 @@ pub(crate) fn ended(ctx: &ProbeContext, cookie: u64) -> Option<()> {
         count(Counter::Untracked);
         return None;
     };
-    let Read { ssl, bytes, length, is_peek } =
-        if is_copy { copied(regs, cookie, &mut scratch.draft.window)? } else { returned(regs, cookie)? };
+    let room = &mut scratch.draft.window;
+    let Read { ssl, bytes, length, is_peek } = if is_copy { copied(regs, cookie, room)? } else { returned(regs, cookie, room)? };
     if is_peek {
         receipts.forget();
         return None;
@@ -78,16 +77,17 @@ pub(crate) fn ended(ctx: &ProbeContext, cookie: u64) -> Option<()> {
     None
 }
 
-/// At the end of a call that has read something.
+/// At the end of a call that has read something. The room is for the registers.
 #[inline(always)]
-fn returned(regs: &pt_regs, cookie: u64) -> Option<Read> {
+fn returned(regs: &pt_regs, cookie: u64, room: &mut Window) -> Option<Read> {
+    keep_registers(regs, room);
     let slot = |at: u32| cookie >> at & ((1 << Slot::BITS) - 1);
-    let is_peek = slot(Held::PEEK) != Slot::NOWHERE && held(regs, slot(Held::PEEK))? as u32 != 0;
-    let length = if is_peek { 0 } else { number_at(held(regs, slot(Held::LENGTH_AT))?)? };
-    Some(Read { ssl: held(regs, slot(Held::SSL))?, bytes: held(regs, slot(Held::BUFFER))?, length, is_peek })
+    let is_peek = slot(Held::PEEK) != Slot::NOWHERE && held(room, slot(Held::PEEK))? as u32 != 0;
+    let length = if is_peek { 0 } else { number_at(held(room, slot(Held::LENGTH_AT))?)? };
+    Some(Read { ssl: held(room, slot(Held::SSL))?, bytes: held(room, slot(Held::BUFFER))?, length, is_peek })
 }
 
-/// At a call of `memcpy(to, from, length)`, if it is for application data. The room is for a part of the stack.
+/// At a call of `memcpy(to, from, length)`, if it is for application data. The room is for a part of the stack and the registers.
 #[inline(always)]
 fn copied(regs: &pt_regs, cookie: u64, room: &mut Window) -> Option<Read> {
     // SAFETY: the room has more bytes than that; a bad address makes the helper fail.
@@ -95,60 +95,72 @@ fn copied(regs: &pt_regs, cookie: u64, room: &mut Window) -> Option<Read> {
     if result != 0 {
         return None;
     }
-    let near = |at: u32| near(regs, room, cookie >> at);
-    if near(Copying::KIND)? as u8 != APPLICATION_DATA {
+    keep_registers(regs, room);
+    let near = |at: u32| near(room, cookie >> at);
+    if near(Copying::KIND) as u8 != APPLICATION_DATA {
         return None;
     }
-    let is_peek = near(Copying::PEEK)? as u32 != 0;
-    Some(Read { ssl: near(Copying::SSL)?, bytes: regs.rsi, length: regs.rdx, is_peek })
+    let is_peek = near(Copying::PEEK) as u32 != 0;
+    Some(Read { ssl: near(Copying::SSL), bytes: in_register(room, RSI), length: in_register(room, RDX), is_peek })
 }
 
 /// What a slot of [`Copying`] holds.
 #[inline(always)]
-fn near(regs: &pt_regs, stack: &Window, slot: u64) -> Option<u64> {
+fn near(room: &Window, slot: u64) -> u64 {
     match slot & Copying::IN_STACK {
-        0 => in_register(regs, slot & (Copying::IN_STACK - 1)),
-        _ => Some(stack.word((slot & (Copying::IN_STACK - 1)) as u32)),
+        0 => in_register(room, slot),
+        _ => room.word((slot & (Copying::IN_STACK - 1)) as u32),
     }
 }
 
 /// What a slot of [`Held`] holds.
 #[inline(always)]
-fn held(regs: &pt_regs, slot: u64) -> Option<u64> {
+fn held(room: &Window, slot: u64) -> Option<u64> {
     match slot & Slot::IN_STACK {
-        0 => in_register(regs, slot),
-        _ => number_at(register(&raw const regs.rsp) + (slot & !Slot::IN_STACK) * 4),
+        0 => Some(in_register(room, slot)),
+        _ => number_at(in_register(room, RSP) + (slot & !Slot::IN_STACK) * 4),
     }
 }
 
-/// The verifier wants each read at an offset that it knows: volatile, and out of the compiler's sight, which else makes one read of several.
+/// The processor's numbers for registers.
+const RDX: u64 = 2;
+const RSP: u64 = 4;
+const RSI: u64 = 6;
+
+/// Puts the registers where they can be looked up by number, behind what [`Copying`] looks at: the verifier wants each to be read at an
+/// offset that it knows.
 #[inline(always)]
-fn register(at: *const u64) -> u64 {
-    // SAFETY: a field of registers that the caller has.
-    black_box(unsafe { read_volatile(at) })
+fn keep_registers(regs: &pt_regs, room: &mut Window) {
+    let in_order = [
+        &raw const regs.rax,
+        &raw const regs.rcx,
+        &raw const regs.rdx,
+        &raw const regs.rbx,
+        &raw const regs.rsp,
+        &raw const regs.rbp,
+        &raw const regs.rsi,
+        &raw const regs.rdi,
+        &raw const regs.r8,
+        &raw const regs.r9,
+        &raw const regs.r10,
+        &raw const regs.r11,
+        &raw const regs.r12,
+        &raw const regs.r13,
+        &raw const regs.r14,
+        &raw const regs.r15,
+    ];
+    let to = room.as_mut_ptr().cast::<u64>();
+    for (number, register) in in_order.into_iter().enumerate() {
+        // SAFETY: a field of registers that the caller has, and a place within the room, which is aligned for it. Volatile, because the
+        // compiler else makes one read of several.
+        unsafe { write_volatile(to.add(Copying::REACH as usize / 8 + number), read_volatile(register)) };
+    }
 }
+
+const _: () = assert!(Copying::REACH as usize + 16 * 8 <= WINDOW && Copying::REACH % 8 == 0);
 
 /// What a register holds, by the processor's number for it.
 #[inline(always)]
-fn in_register(regs: &pt_regs, number: u64) -> Option<u64> {
-    let value = match number {
-        3 => register(&raw const regs.rbx),
-        5 => register(&raw const regs.rbp),
-        12 => register(&raw const regs.r12),
-        13 => register(&raw const regs.r13),
-        14 => register(&raw const regs.r14),
-        15 => register(&raw const regs.r15),
-        0 => register(&raw const regs.rax),
-        1 => register(&raw const regs.rcx),
-        2 => register(&raw const regs.rdx),
-        4 => register(&raw const regs.rsp),
-        6 => register(&raw const regs.rsi),
-        7 => register(&raw const regs.rdi),
-        8 => register(&raw const regs.r8),
-        9 => register(&raw const regs.r9),
-        10 => register(&raw const regs.r10),
-        11 => register(&raw const regs.r11),
-        _ => return None,
-    };
-    Some(value)
+fn in_register(room: &Window, number: u64) -> u64 {
+    room.word(Copying::REACH as u32 + (number as u32 & 15) * 8)
 }
