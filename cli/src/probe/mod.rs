@@ -22,10 +22,11 @@ pub use flows::Flows;
 pub use programs::Cost;
 
 use std::os::fd::OwnedFd;
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use aya::maps::{Array, MapData, MapError, PerCpuArray, RingBuf};
+use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, RingBuf};
 use ehl_probes_common::counter::{COUNTERS, Counter};
 use ehl_probes_common::record::HEADER_LEN;
 
@@ -225,6 +226,16 @@ impl Counts {
 
 fn records(object: &mut Object) -> Option<Records> {
     Some(Records { ring: object.take_map("RECORDS")? })
+}
+
+/// The same, made while `meanwhile` runs: both keep the kernel busy for a while.
+fn records_while<R>(object: &mut Object, meanwhile: impl FnOnce(&Object) -> R) -> (Option<Records>, R) {
+    let ring: Option<Map> = object.take_map("RECORDS");
+    thread::scope(|scope| {
+        let records = scope.spawn(|| Some(Records { ring: ring?.try_into().ok()? }));
+        let result = meanwhile(object);
+        (records.join().unwrap_or_else(|panic| resume_unwind(panic)), result)
+    })
 }
 
 fn counters(probe: &'static str, object: &mut Object) -> Option<Counters> {

@@ -7,6 +7,8 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::panic::resume_unwind;
+use std::thread;
 
 use aya::maps::{Map, MapData};
 use aya_obj::btf::{Btf, BtfFeatures};
@@ -18,6 +20,9 @@ use super::{error_chain, syscall};
 /// What kernel 5.15 knows of an object's types: functions and which of them are global, sections, floating point. Whatever came later
 /// is written in these terms.
 const BTF: BtfFeatures = BtfFeatures::new(true, true, true, true, true, false, false, false);
+
+/// Key of the first element of an array.
+const FIRST: [u8; 4] = [0; 4];
 
 /// Lines of what the verifier says, from the end, that an error quotes.
 const QUOTED_LINES: usize = 4;
@@ -61,15 +66,13 @@ impl<'o> Loader<'o> {
         object.patch_map_data(told).map_err(|error| error_chain(&error))?;
         let types = object.fixup_and_sanitize_btf(&BTF).map_err(|error| error_chain(&error))?.map(Btf::to_bytes);
         let types = types.map(|types| syscall::load_types(&types)).transpose().map_err(|error| format!("its types: {error}"))?;
-        let mut maps = HashMap::new();
         let mut definitions = std::mem::take(&mut object.maps);
         for (name, definition) in &mut definitions {
             if let Some((_, entries)) = sizes.iter().find(|(sized, _)| sized == name) {
                 definition.set_max_entries(*entries);
             }
-            let map = create(name, definition).map_err(|reason| format!("its map {name}: {reason}"))?;
-            maps.insert(name.clone(), map);
         }
+        let maps = create_all(&mut definitions)?;
         let text: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();
         let known = definitions.iter().filter_map(|(name, map)| Some((&name[..], descriptor(maps.get(name)?)?.as_raw_fd(), map)));
         object.relocate_maps(known, &text).map_err(|error| error_chain(&error))?;
@@ -78,13 +81,33 @@ impl<'o> Loader<'o> {
     }
 }
 
+/// All maps, the large ones side by side: the kernel gets and clears at once what they may hold.
+fn create_all(definitions: &mut HashMap<String, aya_obj::Map>) -> Result<HashMap<String, Map>, String> {
+    let (large, small): (Vec<_>, Vec<_>) = definitions.iter_mut().partition(|(_, definition)| is_large(definition));
+    thread::scope(|scope| {
+        let elsewhere: Vec<_> = large.into_iter().map(|(name, definition)| (name, scope.spawn(|| create(name, definition)))).collect();
+        let here = small.into_iter().map(|(name, definition)| (name, create(name, definition)));
+        let elsewhere = elsewhere.into_iter().map(|(name, made)| (name, made.join().unwrap_or_else(|panic| resume_unwind(panic))));
+        // Those here first: what is lazy takes its turn when it is asked for.
+        here.chain(elsewhere).map(|(name, made)| Ok((name.clone(), made.map_err(|reason| format!("its map {name}: {reason}"))?))).collect()
+    })
+}
+
+/// Whether the kernel takes a while for it.
+fn is_large(definition: &aya_obj::Map) -> bool {
+    const LEAST_BYTES: u64 = 1 << 20;
+    let is_ring = definition.map_type() == bpf_map_type::BPF_MAP_TYPE_RINGBUF as u32;
+    let entry_bytes = if is_ring { 1 } else { u64::from(definition.key_size() + definition.value_size()) };
+    u64::from(definition.max_entries()) * entry_bytes >= LEAST_BYTES
+}
+
 fn create(name: &str, definition: &mut aya_obj::Map) -> Result<Map, String> {
     if definition.map_type() == bpf_map_type::BPF_MAP_TYPE_RINGBUF as u32 {
         definition.set_value_size(0);
     }
     let data = MapData::create(definition.clone(), name, None).map_err(|error| error_chain(&error))?;
     if !definition.data().is_empty() {
-        syscall::set_first(data.fd().as_fd(), definition.data()).map_err(|error| error.to_string())?;
+        syscall::set(data.fd().as_fd(), &FIRST, definition.data()).map_err(|error| error.to_string())?;
     }
     if definition.section_kind() == EbpfSectionKind::Rodata {
         // The verifier takes its values for granted, and leaves out what they rule out.

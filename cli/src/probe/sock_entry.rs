@@ -33,7 +33,7 @@ pub(super) fn fits(program: &OwnedFd) -> Result<bool, Error> {
 pub(super) fn before(program: &OwnedFd) -> Result<Entry, Error> {
     let object = Loader::new(ehl_probes::sock_entry()).load().map_err(|reason| failed(&reason))?;
     let behind = object.descriptor("BEHIND").ok_or_else(|| failed("the object lacks a map"))?;
-    let set = syscall::set_first(behind, &program.as_raw_fd().to_ne_bytes());
+    let set = syscall::set(behind, &[0; 4], &program.as_raw_fd().to_ne_bytes());
     set.map_err(|error| failed(&format!("its programs cannot be put together: {error}")))?;
     Ok(Entry { program: object.program("sock_entry").map_err(|reason| unsupported(&reason))?, maps: object.into_maps() })
 }

@@ -12,7 +12,7 @@ use caps::Capability;
 use super::object::{Loader, Object};
 use super::programs::Programs;
 use super::sock_entry::{self, Entry};
-use super::{Attached, Connections, Error, Links, Memory, counters, filters, needs, records, syscall};
+use super::{Attached, Connections, Error, Links, Memory, counters, filters, needs, records_while, syscall};
 
 const NAME: &str = "sock-http";
 
@@ -39,7 +39,8 @@ pub fn attach(settings: &Settings) -> Result<Attached, Error> {
     }
     let mut object = load(settings).map_err(|reason| unsupported(&reason))?;
     filters::fill(NAME, &mut object, &settings.ports, &settings.networks)?;
-    let program = object.program("sock_http").map_err(|reason| unsupported(&reason))?;
+    let (records, program) = records_while(&mut object, |object| object.program("sock_http"));
+    let program = program.map_err(|reason| unsupported(&reason))?;
     let (run, mut maps) = if sock_entry::fits(&program)? {
         (program, Vec::new())
     } else {
@@ -47,7 +48,7 @@ pub fn attach(settings: &Settings) -> Result<Attached, Error> {
         (program, maps)
     };
     let missing = || failed("the object lacks a map");
-    let (records, counters) = (records(&mut object).ok_or_else(missing)?, counters(NAME, &mut object).ok_or_else(missing)?);
+    let (records, counters) = (records.ok_or_else(missing)?, counters(NAME, &mut object).ok_or_else(missing)?);
     let connections = Connections::of(&mut object).ok_or_else(missing)?;
     let statistics = if settings.measure { Some(Programs::measure(NAME)?) } else { None };
     let hooks = interfaces(settings).into_iter().map(|index| watch(&run, index)).collect::<Result<_, _>>()?;

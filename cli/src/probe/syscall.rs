@@ -74,14 +74,13 @@ pub(super) fn load_types(types: &[u8]) -> io::Result<OwnedFd> {
     open(bpf_cmd::BPF_BTF_LOAD, &mut attr)
 }
 
-/// Sets the first element of a map, which is as long as `value`.
-pub(super) fn set_first(map: BorrowedFd<'_>, value: &[u8]) -> io::Result<()> {
-    let first = 0_u32;
+/// Sets an element of a map, whose keys and values are as long as these.
+pub(super) fn set(map: BorrowedFd<'_>, key: &[u8], value: &[u8]) -> io::Result<()> {
     let mut attr = zeroed();
     // SAFETY: plain numbers; the call reads these fields of the union.
     let fields = unsafe { &mut attr.__bindgen_anon_2 };
     fields.map_fd = map.as_raw_fd() as u32;
-    fields.key = (&raw const first) as u64;
+    fields.key = key.as_ptr() as u64;
     fields.__bindgen_anon_1.value = value.as_ptr() as u64;
     call(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attr).map(drop)
 }

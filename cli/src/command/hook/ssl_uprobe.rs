@@ -13,8 +13,8 @@ use crate::args;
 use crate::command::{Usage, plan};
 use crate::probe::ssl_uprobe::{self, File, Settings};
 use crate::probe::{Attached, Counts};
-use crate::process::Proc;
 use crate::process::mappings::Mappings;
+use crate::process::{Proc, Unreadable};
 use crate::progress::Notes;
 use crate::render::{Summary, Unseen};
 use crate::tls::coverage::{self, Coverage, Watch};
@@ -73,18 +73,20 @@ impl Processes {
     pub(super) fn attach(&mut self, notes: Notes) -> anyhow::Result<Attached> {
         ssl_uprobe::check(self.measure)?;
         allow_open_files();
-        let returns = ssl_uprobe::returns_are_safe();
         // Opened first, so that nothing is missed between.
         let mappings = if self.wanted.libs.is_empty() { Some(Mappings::open()) } else { None };
-        let (processes, names) = (self.watched()?, self.wanted.comm.clone());
+        let (processes, names) = (self.wanted.pids.clone(), self.wanted.comm.clone());
         let settings = Settings { processes, names, ring_bytes: self.ring_bytes, measure: self.measure };
-        let (files, loaded) = thread::scope(|scope| {
-            let loading = scope.spawn(|| ssl_uprobe::load(&settings));
-            (self.find(returns, notes), loading.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        let list = || with_children(&settings.processes).map_err(|reason| reason.to_string());
+        let (returns, found, loaded) = thread::scope(|scope| {
+            let loading = scope.spawn(|| ssl_uprobe::load(&settings, &list));
+            let returns = ssl_uprobe::returns_are_safe();
+            let found = self.find(returns, notes).map(|files| (files, self.cost()));
+            (returns, found, loading.join().unwrap_or_else(|panic| resume_unwind(panic)))
         });
-        let files = files?;
-        self.tell_cost(notes);
-        let (attached, attacher, report) = ssl_uprobe::attach(loaded?, &files, &|| self.watched().unwrap_or_default())?;
+        let (files, cost) = found?;
+        notes.note(cost);
+        let (attached, attacher, report) = ssl_uprobe::attach(loaded?, &files)?;
         for (file, reason) in &report.refused {
             notes.warn(format_args!("{file} cannot be probed: {reason}"));
         }
@@ -123,16 +125,8 @@ impl Processes {
         self.libraries.extend(self.newcomers.take().map(Newcomers::finish).unwrap_or_default());
     }
 
-    /// The processes asked for with all that they have started.
-    fn watched(&self) -> anyhow::Result<Vec<u32>> {
-        if self.wanted.pids.is_empty() {
-            return Ok(Vec::new());
-        }
-        Ok(Proc::of_this_host().with_children(&self.wanted.pids)?)
-    }
-
     /// Who pays, before anybody does.
-    fn tell_cost(&self, notes: Notes) {
+    fn cost(&self) -> String {
         let probed: Vec<_> = self.libraries.iter().filter(|(_, probed)| probed.is_seen()).map(|(library, _)| library).collect();
         let running = target::running(&Proc::of_this_host(), probed.iter().copied());
         let mut names: Vec<_> = running.names.iter().take(MOST_NAMES).map(|(name, count)| format!("{name} ({count})")).collect();
@@ -145,7 +139,7 @@ impl Processes {
             1 => format!("1 process uses {them} and will be slower: {}", names.join(", ")),
             many => format!("{many} processes use {them} and will be slower: {}", names.join(", ")),
         };
-        notes.note(format_args!("probing TLS in {files}; {who}"));
+        format!("probing TLS in {files}; {who}")
     }
 
     /// What cannot be probed of what was found; with --verbose, where the rest is.
@@ -233,6 +227,11 @@ impl Processes {
             );
         }
     }
+}
+
+/// The processes asked for with all that they have started.
+fn with_children(pids: &[u32]) -> Result<Vec<u32>, Unreadable> {
+    Proc::of_this_host().with_children(pids)
 }
 
 /// A library as the probe wants it; `None` when there is no place to probe.

@@ -22,7 +22,7 @@ use perf_event::events::KProbe;
 
 use super::object::{Loader, Object};
 use super::programs::Programs;
-use super::{Attached, Error, Held, Links, Memory, Switch, TlsConnections, counters, lock, needs, records, syscall};
+use super::{Attached, Error, Held, Links, Memory, Records, Switch, TlsConnections, counters, lock, needs, records_while, syscall};
 use crate::tls::site::Site;
 
 pub use seccomp::returns_are_safe;
@@ -84,48 +84,40 @@ pub fn check(measure: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// Programs and maps in the kernel; nothing is attached.
+/// Programs and maps in the kernel. Processes and sockets are followed; no file is probed.
 pub struct Loaded {
     object: Object,
     /// The program for links to many places; what the kernel said, if it does not take it.
     at_once: Result<OwnedFd, String>,
-    /// What tells addresses: programs for the tracepoints.
-    sockets: Vec<(OwnedFd, &'static CStr)>,
-    exited: OwnedFd,
-    /// When only some processes are watched.
-    forked: Option<OwnedFd>,
+    /// What tells addresses; none where the kernel has nothing for it.
+    sockets: Vec<OwnedFd>,
+    /// What follows processes.
+    processes: Vec<OwnedFd>,
+    records: Option<Records>,
     statistics: Option<OwnedFd>,
 }
 
-/// Loads the programs. [`check`] is to be asked before.
-pub fn load(settings: &Settings) -> Result<Loaded, Error> {
+/// Loads the programs. [`check`] is to be asked before. `list` lists the processes to watch.
+pub fn load(settings: &Settings, list: &dyn Fn() -> Result<Vec<u32>, String>) -> Result<Loaded, Error> {
     let mut object = make(settings)?;
-    fill_filters(&mut object, settings)?;
+    watch_names(&mut object, &settings.names)?;
     let statistics = if settings.measure { Some(Programs::measure(NAME)?) } else { None };
-    let follow = |program| object.program(program).map_err(|error| failed(&format!("processes cannot be followed: {error}")));
-    // It takes the verifier its time.
-    let (at_once, sockets, exited, forked) = thread::scope(|scope| {
-        let at_once = scope.spawn(|| object.program_for(CALL, BPF_TRACE_UPROBE_MULTI));
-        let sockets = SOCKETS.iter().filter_map(|(name, tracepoint)| Some((object.program(name).ok()?, *tracepoint))).collect();
-        let forked = if settings.processes.is_empty() { Ok(None) } else { follow("forked").map(Some) };
-        let exited = follow("exited");
-        (at_once.join().unwrap_or_else(|panic| resume_unwind(panic)), sockets, exited, forked)
+    let (records, (at_once, sockets, processes)) = records_while(&mut object, |object| {
+        // It takes the verifier its time.
+        thread::scope(|scope| {
+            let at_once = scope.spawn(|| object.program_for(CALL, BPF_TRACE_UPROBE_MULTI));
+            let (sockets, processes) = (watch_sockets(object), follow_processes(object, settings, list));
+            (at_once.join().unwrap_or_else(|panic| resume_unwind(panic)), sockets, processes)
+        })
     });
-    Ok(Loaded { at_once, sockets, exited: exited?, forked: forked?, statistics, object })
+    Ok(Loaded { at_once, sockets, processes: processes?, records, statistics, object })
 }
 
-/// Attaches them to files. `relist` lists the processes to watch anew.
-pub fn attach(loaded: Loaded, files: &[File], relist: &dyn Fn() -> Vec<u32>) -> Result<(Attached, Attacher, Report), Error> {
-    let Loaded { mut object, at_once, sockets, exited, forked, statistics } = loaded;
-    let mut report = Report::default();
-    let mut hooks = watch_sockets(&object, &sockets);
-    report.has_addresses = !hooks.is_empty();
-    hooks.push(follow(&exited, c"sched_process_exit")?);
-    if let Some(forked) = forked {
-        hooks.push(follow(&forked, c"sched_process_fork")?);
-        // Those that were started since they were listed.
-        watch_processes(&mut object, &relist())?;
-    }
+/// Attaches them to files.
+pub fn attach(loaded: Loaded, files: &[File]) -> Result<(Attached, Attacher, Report), Error> {
+    let Loaded { mut object, at_once, sockets, processes, records, statistics } = loaded;
+    let mut report = Report { has_addresses: !sockets.is_empty(), ..Report::default() };
+    let mut hooks = [sockets, processes].into_iter().flatten().collect::<Vec<_>>();
     let at_once = at_once.ok().and_then(|program| Some((attach_at_once(&program, files, &mut report)?, program)));
     let is_multi = at_once.is_some();
     let run = match at_once {
@@ -136,7 +128,7 @@ pub fn attach(loaded: Loaded, files: &[File], relist: &dyn Fn() -> Vec<u32>) -> 
         None => object.program(CALL).map_err(|reason| unsupported(&reason))?,
     };
     let missing = || failed("the object lacks a map");
-    let (records, counters) = (records(&mut object).ok_or_else(missing)?, counters(NAME, &mut object).ok_or_else(missing)?);
+    let (records, counters) = (records.ok_or_else(missing)?, counters(NAME, &mut object).ok_or_else(missing)?);
     let memory = Memory::Tls(TlsConnections::of(&mut object).ok_or_else(missing)?);
     let switch = Switch::of(&mut object).ok_or_else(missing)?;
     let links = Links::new(hooks, Programs::new(vec![run], object.into_maps(), statistics), Some(switch));
@@ -189,26 +181,18 @@ fn make(settings: &Settings) -> Result<Object, Error> {
         .map_err(|reason| unsupported(&reason))
 }
 
-fn fill_filters(object: &mut Object, settings: &Settings) -> Result<(), Error> {
-    watch_processes(object, &settings.processes)?;
+fn watch_names(object: &mut Object, names: &[String]) -> Result<(), Error> {
     let mut map: HashMap<&mut MapData, [u8; 16], u8> = object.map("NAMES").ok_or_else(|| failed("the object lacks a map"))?;
-    for name in &settings.names {
+    for name in names {
         map.insert(kernel::comm(name), 1, 0).map_err(|error| failed(&format!("its filters cannot be set: {error}")))?;
     }
     Ok(())
 }
 
-fn watch_processes(object: &mut Object, processes: &[u32]) -> Result<(), Error> {
-    let mut map: HashMap<&mut MapData, u32, u8> = object.map("WATCHED").ok_or_else(|| failed("the object lacks a map"))?;
-    for process in processes {
-        map.insert(process, 1, 0).map_err(|error| failed(&format!("its processes cannot be set: {error}")))?;
-    }
-    Ok(())
-}
-
 /// What tells addresses: tracepoints, or functions where the kernel lacks those; nothing where it has neither.
-fn watch_sockets(object: &Object, sockets: &[(OwnedFd, &CStr)]) -> Vec<OwnedFd> {
-    let at_tracepoints: Vec<_> = sockets.iter().filter_map(|(program, name)| syscall::trace(program.as_fd(), name).ok()).collect();
+fn watch_sockets(object: &Object) -> Vec<OwnedFd> {
+    let at_tracepoint = |(program, name): (&str, _)| syscall::trace(object.program(program).ok()?.as_fd(), name).ok();
+    let at_tracepoints: Vec<_> = SOCKETS.into_iter().filter_map(at_tracepoint).collect();
     if !at_tracepoints.is_empty() {
         return at_tracepoints;
     }
@@ -219,9 +203,23 @@ fn watch_sockets(object: &Object, sockets: &[(OwnedFd, &CStr)]) -> Vec<OwnedFd> 
     [("sending", "tcp_sendmsg"), ("receiving", "tcp_recvmsg")].into_iter().filter_map(at_function).collect()
 }
 
-/// Processes and threads that begin or end.
-fn follow(program: &OwnedFd, tracepoint: &CStr) -> Result<OwnedFd, Error> {
-    syscall::trace(program.as_fd(), tracepoint).map_err(|error| failed(&format!("processes cannot be followed: {error}")))
+/// What follows processes and threads that end; when only some are watched, also those that begin.
+fn follow_processes(object: &Object, settings: &Settings, list: &dyn Fn() -> Result<Vec<u32>, String>) -> Result<Vec<OwnedFd>, Error> {
+    let not_followed = |reason: &str| failed(&format!("processes cannot be followed: {reason}"));
+    let follow = |program, tracepoint| {
+        let program = object.program(program).map_err(|reason| not_followed(&reason))?;
+        syscall::trace(program.as_fd(), tracepoint).map_err(|error| not_followed(&error.to_string()))
+    };
+    let mut hooks = vec![follow("exited", c"sched_process_exit")?];
+    if !settings.processes.is_empty() {
+        hooks.push(follow("forked", c"sched_process_fork")?);
+        // From here on none is missed that they start.
+        let map = object.descriptor("WATCHED").ok_or_else(|| failed("the object lacks a map"))?;
+        for process in list().map_err(|reason| not_followed(&reason))? {
+            syscall::set(map, &process.to_ne_bytes(), &[1]).map_err(|error| failed(&format!("its processes cannot be set: {error}")))?;
+        }
+    }
+    Ok(hooks)
 }
 
 /// The links of all files; `None` when no file can be probed in this way.
