@@ -7,18 +7,18 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use perf_event::Builder;
-use perf_event::events::KProbe;
+use perf_event::events::Raw;
 
 use super::places::When;
 
 const TYPE: &str = "/sys/bus/event_source/devices/uprobe/type";
 
-/// Happens when a process gets there.
-pub(super) fn uprobe(path: &Path, offset: u64, when: When) -> io::Result<Builder<'static>> {
+/// Opens what happens when a process gets there.
+pub(super) fn uprobe<R>(path: &Path, offset: u64, when: When, open: impl FnOnce(&mut Builder<'_>) -> io::Result<R>) -> io::Result<R> {
     let kind = fs::read_to_string(TYPE)?.trim().parse().map_err(io::Error::other)?;
-    // perf-event2 0.7 has such events, and cannot open them: but for the type, they are a kernel function's.
     let path = CString::new(path.as_os_str().as_bytes())?;
-    let mut event = Builder::new(KProbe::for_function(when == When::Return, path, offset)?);
+    // perf-event2 0.7 has such events, and cannot open them. As numbers: bit 0 is for returns, then `uprobe_path` and `probe_offset`.
+    let mut event = Builder::new(Raw::new(u64::from(when == When::Return)).config1(path.as_ptr() as u64).config2(offset));
     event.attrs_mut().type_ = kind;
-    Ok(event)
+    open(&mut event)
 }

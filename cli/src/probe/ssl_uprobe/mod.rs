@@ -2,6 +2,7 @@
 //! elsewhere.
 
 mod event;
+mod grace;
 mod kernel;
 mod multi;
 mod places;
@@ -25,6 +26,7 @@ use super::programs::Programs;
 use super::{Attached, Error, Held, Links, Memory, Records, Switch, TlsConnections, counters, lock, needs, records_while, syscall};
 use crate::tls::site::Site;
 
+pub use grace::Ready;
 pub use seccomp::returns_are_safe;
 
 const NAME: &str = "ssl-uprobe";

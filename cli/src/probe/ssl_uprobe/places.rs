@@ -61,7 +61,7 @@ pub(super) fn attach_each(program: BorrowedFd<'_>, file: &File) -> io::Result<Ve
     let mut links = Vec::new();
     for (when, places) in Places::of(&file.sites).each() {
         for (offset, cookie) in places {
-            links.push(syscall::link_event(program, &mut uprobe(&file.path, *offset, when)?, *cookie)?);
+            links.push(uprobe(&file.path, *offset, when, |event| syscall::link_event(program, event, *cookie))?);
         }
     }
     Ok(links)
