@@ -27,19 +27,19 @@ pub(super) fn keys(schema: &Schema) -> Vec<Vec<u8>> {
 /// The members of a row, without braces.
 pub(super) fn push_row(out: &mut Vec<u8>, clock: &mut Clock, keys: &[Vec<u8>], cells: &[Cell<'_>]) {
     debug_assert_eq!(keys.len(), cells.len(), "a row has one cell for each column");
-    for (key, &cell) in keys.iter().zip(cells) {
+    for (key, cell) in keys.iter().zip(cells) {
         out.extend_from_slice(key);
         push_cell(out, clock, cell);
     }
 }
 
-fn push_cell(out: &mut Vec<u8>, clock: &mut Clock, cell: Cell<'_>) {
-    match cell.normal() {
+fn push_cell(out: &mut Vec<u8>, clock: &mut Clock, cell: &Cell<'_>) {
+    match *cell {
         Cell::Null => out.extend_from_slice(b"null"),
         Cell::Text(bytes) => push_bytes(out, bytes),
         Cell::Number(number) => push_number(out, number),
-        Cell::Ratio(ratio) => push_fixed::<4>(out, ratio),
-        Cell::Decimal(decimal) => push_fixed::<3>(out, decimal),
+        Cell::Ratio(ratio) => push_real::<4>(out, ratio),
+        Cell::Decimal(decimal) => push_real::<3>(out, decimal),
         Cell::Bool(yes) => out.extend_from_slice(if yes { b"true" } else { b"false" }),
         Cell::Millis(ns) => push_millis(out, ns),
         Cell::Time(ns) => push_time(out, clock, ns),
@@ -51,18 +51,26 @@ fn push_cell(out: &mut Vec<u8>, clock: &mut Clock, cell: Cell<'_>) {
         Cell::Flags(flags) => push_list(out, flags, |out, flag| push_string(out, flag)),
         Cell::Texts(texts) => push_strings(out, texts),
         Cell::Values(values) => {
-            push_list(out, values, |out, value| push_top_value(out, clock, value));
+            push_list(out, values, push_top_value);
         }
     }
 }
 
-fn push_top_value(out: &mut Vec<u8>, clock: &mut Clock, top: &TopValue<'_>) {
+fn push_real<const DECIMALS: usize>(out: &mut Vec<u8>, value: f64) {
+    if value.is_finite() {
+        push_fixed::<DECIMALS>(out, value);
+    } else {
+        out.extend_from_slice(b"null");
+    }
+}
+
+fn push_top_value(out: &mut Vec<u8>, top: &TopValue<'_>) {
     out.extend_from_slice(b"{\"value\":");
     push_bytes(out, top.value);
     out.extend_from_slice(b",\"count\":");
     push_number(out, top.count);
     out.extend_from_slice(b",\"share\":");
-    push_cell(out, clock, Cell::Ratio(top.share));
+    push_real::<4>(out, top.share);
     out.push(b'}');
 }
 
@@ -270,7 +278,7 @@ mod tests {
 
     fn json(cell: Cell<'_>) -> String {
         let mut out = Vec::new();
-        push_cell(&mut out, &mut Clock::new(), cell);
+        push_cell(&mut out, &mut Clock::new(), &cell);
         String::from_utf8(out).expect("UTF-8")
     }
 

@@ -42,10 +42,11 @@ fn seconds_text(second: u64) -> [u8; SECONDS_LEN] {
 
 /// A cell as tables and CSV show it, with wire bytes made visible; nothing for what is absent or empty.
 pub(super) fn push_cell(out: &mut Vec<u8>, clock: &mut Clock, cell: Cell<'_>) {
-    match cell.normal() {
+    match cell {
         Cell::Null => {}
         Cell::Text(bytes) => push_visible(out, bytes, Backslash::Doubled),
         Cell::Number(number) => push_number(out, number),
+        Cell::Ratio(value) | Cell::Decimal(value) if !value.is_finite() => {}
         Cell::Ratio(ratio) => push_fixed::<4>(out, ratio),
         Cell::Decimal(decimal) => push_fixed::<3>(out, decimal),
         Cell::Bool(yes) => out.extend_from_slice(if yes { b"true" } else { b"false" }),
@@ -98,9 +99,9 @@ pub(super) fn push_fixed<const DECIMALS: usize>(out: &mut Vec<u8>, value: f64) {
     push_digits::<DECIMALS>(out, scaled % unit);
 }
 
-/// An address that is already canonical.
+/// An address; an IPv4 one as such, also where it is mapped into IPv6.
 pub(super) fn push_address(out: &mut Vec<u8>, address: IpAddr) {
-    match address {
+    match address.to_canonical() {
         IpAddr::V4(address) => {
             for (place, octet) in address.octets().into_iter().enumerate() {
                 if place > 0 {

@@ -44,7 +44,7 @@ impl Messages {
         }
         let bytes = if before > 0 { &partial.bytes } else { captured };
         let end = head_end(bytes, before.saturating_sub(3));
-        // As nearly all come.
+        // Nearly all heads come like this: whole, and as a strict server takes them.
         if let Some(end) = end
             && before == 0
         {
