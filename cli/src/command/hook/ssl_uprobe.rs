@@ -11,7 +11,7 @@ use ehl_probes_common::counter::Counter;
 use super::newcomers::Newcomers;
 use crate::args;
 use crate::command::{Usage, plan};
-use crate::probe::ssl_uprobe::{self, File, Ready, Settings};
+use crate::probe::ssl_uprobe::{self, File, Settings};
 use crate::probe::{Attached, Counts};
 use crate::process::mappings::Mappings;
 use crate::process::{Proc, Unreadable};
@@ -73,7 +73,6 @@ impl Processes {
     pub(super) fn attach(&mut self, notes: Notes) -> anyhow::Result<Attached> {
         ssl_uprobe::check(self.measure)?;
         allow_open_files();
-        let ready = Ready::start();
         // Opened first, so that nothing is missed between.
         let mappings = if self.wanted.libs.is_empty() { Some(Mappings::open()) } else { None };
         let (processes, names) = (self.wanted.pids.clone(), self.wanted.comm.clone());
@@ -88,7 +87,6 @@ impl Processes {
         let (files, cost) = found?;
         notes.note(cost);
         let (attached, attacher, report) = ssl_uprobe::attach(loaded?, &files)?;
-        drop(ready);
         for (file, reason) in &report.refused {
             notes.warn(format_args!("{file} cannot be probed: {reason}"));
         }

@@ -12,25 +12,26 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use super::event::uprobe;
 use super::places::When;
 
-/// While it lives, the kernel is kept ready: the wait goes on beside what takes its time before there is a file to probe.
-pub struct Ready {
+/// While it lives, the kernel is kept ready: the wait goes on beside the verifier.
+pub(super) struct Ready {
     /// Tells the thread that it is dropped.
     _over: Sender<()>,
 }
 
 impl Ready {
     /// From now on. What fails here is left alone: then the first file waits.
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         let (over, is_over) = channel();
         thread::spawn(move || keep(&is_over));
         Self { _over: over }
     }
 }
 
-/// Probes a file of ours that nobody runs, again and again, before the kernel takes it for a while.
+/// Probes a file of ours that nobody runs, and once more before that is long ago.
 fn keep(is_over: &Receiver<()>) {
-    const AGAIN: Duration = Duration::from_millis(3);
-    const MOST: u64 = 64;
+    /// Less than a grace period.
+    const AGAIN: Duration = Duration::from_millis(8);
+    const MOST: u64 = 2;
     const RET: [u8; MOST as usize] = [0xc3; MOST as usize];
     let Ok(file) = memfd_create(c"ehl", MemfdFlags::CLOEXEC) else { return };
     if rustix::io::write(&file, &RET).is_err() {
@@ -40,10 +41,11 @@ fn keep(is_over: &Receiver<()>) {
     let mut kept = Vec::new();
     for offset in 0..MOST {
         let Ok(event) = uprobe(&path, offset, When::At, |event| event.build()) else { return };
-        // To let go of it takes a grace period, too.
+        // To let go of one takes the kernel longer, and the next probe would wait for that: both are closed in the end.
         kept.push(event);
         if is_over.recv_timeout(AGAIN) != Err(RecvTimeoutError::Timeout) {
             return;
         }
     }
+    let _ = is_over.recv();
 }
