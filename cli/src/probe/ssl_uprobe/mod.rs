@@ -2,6 +2,7 @@
 //! elsewhere.
 
 mod event;
+mod grace;
 mod kernel;
 mod multi;
 mod places;
@@ -20,6 +21,7 @@ use caps::Capability;
 use perf_event::Builder;
 use perf_event::events::KProbe;
 
+use self::grace::Ready;
 use super::object::{Loader, Object};
 use super::programs::Programs;
 use super::{Attached, Error, Held, Links, Memory, Records, Switch, TlsConnections, counters, lock, needs, records_while, syscall};
@@ -95,6 +97,8 @@ pub struct Loaded {
     processes: Vec<OwnedFd>,
     records: Option<Records>,
     statistics: Option<OwnedFd>,
+    /// For the first file.
+    ready: Ready,
 }
 
 /// Loads the programs. [`check`] is to be asked before. `list` lists the processes to watch.
@@ -102,6 +106,7 @@ pub fn load(settings: &Settings, list: &dyn Fn() -> Result<Vec<u32>, String>) ->
     let mut object = make(settings)?;
     watch_names(&mut object, &settings.names)?;
     let statistics = if settings.measure { Some(Programs::measure(NAME)?) } else { None };
+    let ready = Ready::start();
     let (records, (at_once, sockets, processes)) = records_while(&mut object, |object| {
         // It takes the verifier its time.
         thread::scope(|scope| {
@@ -110,15 +115,16 @@ pub fn load(settings: &Settings, list: &dyn Fn() -> Result<Vec<u32>, String>) ->
             (at_once.join().unwrap_or_else(|panic| resume_unwind(panic)), sockets, processes)
         })
     });
-    Ok(Loaded { at_once, sockets, processes: processes?, records, statistics, object })
+    Ok(Loaded { at_once, sockets, processes: processes?, records, statistics, ready, object })
 }
 
 /// Attaches them to files.
 pub fn attach(loaded: Loaded, files: &[File]) -> Result<(Attached, Attacher, Report), Error> {
-    let Loaded { mut object, at_once, sockets, processes, records, statistics } = loaded;
+    let Loaded { mut object, at_once, sockets, processes, records, statistics, ready } = loaded;
     let mut report = Report { has_addresses: !sockets.is_empty(), ..Report::default() };
     let mut hooks = [sockets, processes].into_iter().flatten().collect::<Vec<_>>();
     let at_once = at_once.ok().and_then(|program| Some((attach_at_once(&program, files, &mut report)?, program)));
+    drop(ready);
     let is_multi = at_once.is_some();
     let run = match at_once {
         Some((links, program)) => {
