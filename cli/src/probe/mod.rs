@@ -228,11 +228,16 @@ fn records(object: &mut Object) -> Option<Records> {
     Some(Records { ring: object.take_map("RECORDS")? })
 }
 
+/// Its ring in memory, for which the kernel takes a while.
+fn mapped(ring: Option<Map>) -> Option<Records> {
+    Some(Records { ring: ring?.try_into().ok()? })
+}
+
 /// The same, made while `meanwhile` runs: both keep the kernel busy for a while.
 fn records_while<R>(object: &mut Object, meanwhile: impl FnOnce(&Object) -> R) -> (Option<Records>, R) {
     let ring: Option<Map> = object.take_map("RECORDS");
     thread::scope(|scope| {
-        let records = scope.spawn(|| Some(Records { ring: ring?.try_into().ok()? }));
+        let records = scope.spawn(|| mapped(ring));
         let result = meanwhile(object);
         (records.join().unwrap_or_else(|panic| resume_unwind(panic)), result)
     })

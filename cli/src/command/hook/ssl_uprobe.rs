@@ -3,8 +3,6 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
-use std::panic::resume_unwind;
-use std::thread;
 
 use ehl_probes_common::counter::Counter;
 
@@ -78,11 +76,11 @@ impl Processes {
         let (processes, names) = (self.wanted.pids.clone(), self.wanted.comm.clone());
         let settings = Settings { processes, names, ring_bytes: self.ring_bytes, measure: self.measure };
         let list = || with_children(&settings.processes).map_err(|reason| reason.to_string());
-        let (returns, found, loaded) = thread::scope(|scope| {
-            let loading = scope.spawn(|| ssl_uprobe::load(&settings, &list));
+        // Before files are looked for: all the rest waits for the verifier, and that for the maps.
+        let made = ssl_uprobe::make(&settings)?;
+        let (loaded, (returns, found)) = ssl_uprobe::load(made, &settings, &list, || {
             let returns = ssl_uprobe::returns_are_safe();
-            let found = self.find(returns, notes).map(|files| (files, self.cost()));
-            (returns, found, loading.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            (returns, self.find(returns, notes).map(|files| (files, self.cost())))
         });
         let (files, cost) = found?;
         notes.note(cost);

@@ -24,7 +24,7 @@ use perf_event::events::KProbe;
 use self::grace::Ready;
 use super::object::{Loader, Object};
 use super::programs::Programs;
-use super::{Attached, Error, Held, Links, Memory, Records, Switch, TlsConnections, counters, lock, needs, records_while, syscall};
+use super::{Attached, Error, Held, Links, Memory, Records, Switch, TlsConnections, counters, lock, mapped, needs, syscall};
 use crate::tls::site::Site;
 
 pub use seccomp::returns_are_safe;
@@ -86,6 +86,12 @@ pub fn check(measure: bool) -> Result<(), Error> {
     Ok(())
 }
 
+/// Maps in the kernel.
+pub struct Made {
+    object: Object,
+    statistics: Option<OwnedFd>,
+}
+
 /// Programs and maps in the kernel. Processes and sockets are followed; no file is probed.
 pub struct Loaded {
     object: Object,
@@ -101,21 +107,33 @@ pub struct Loaded {
     ready: Ready,
 }
 
-/// Loads the programs. [`check`] is to be asked before. `list` lists the processes to watch.
-pub fn load(settings: &Settings, list: &dyn Fn() -> Result<Vec<u32>, String>) -> Result<Loaded, Error> {
-    let mut object = make(settings)?;
+/// Makes the maps. [`check`] is to be asked before.
+pub fn make(settings: &Settings) -> Result<Made, Error> {
+    let mut object = object(settings)?;
     watch_names(&mut object, &settings.names)?;
     let statistics = if settings.measure { Some(Programs::measure(NAME)?) } else { None };
+    Ok(Made { object, statistics })
+}
+
+/// Loads the programs, and does `meanwhile` what takes its time too: the verifier has one processor for a while. `list` lists the
+/// processes to watch.
+pub fn load<R>(
+    made: Made,
+    settings: &Settings,
+    list: &dyn Fn() -> Result<Vec<u32>, String>,
+    meanwhile: impl FnOnce() -> R,
+) -> (Result<Loaded, Error>, R) {
+    let Made { mut object, statistics } = made;
+    let ring = object.take_map("RECORDS");
     let ready = Ready::start();
-    let (records, (at_once, sockets, processes)) = records_while(&mut object, |object| {
-        // It takes the verifier its time.
-        thread::scope(|scope| {
-            let at_once = scope.spawn(|| object.program_for(CALL, BPF_TRACE_UPROBE_MULTI));
-            let (sockets, processes) = (watch_sockets(object), follow_processes(object, settings, list));
-            (at_once.join().unwrap_or_else(|panic| resume_unwind(panic)), sockets, processes)
-        })
+    let (at_once, result, sockets, processes, records) = thread::scope(|scope| {
+        let at_once = scope.spawn(|| object.program_for(CALL, BPF_TRACE_UPROBE_MULTI));
+        let result = meanwhile();
+        let (sockets, processes) = (watch_sockets(&object), follow_processes(&object, settings, list));
+        let records = mapped(ring);
+        (at_once.join().unwrap_or_else(|panic| resume_unwind(panic)), result, sockets, processes, records)
     });
-    Ok(Loaded { at_once, sockets, processes: processes?, records, statistics, ready, object })
+    (processes.map(|processes| Loaded { at_once, sockets, processes, records, statistics, ready, object }), result)
 }
 
 /// Attaches them to files.
@@ -172,8 +190,8 @@ impl Attacher {
     }
 }
 
-/// Makes the maps, and tells the programs what they want to know.
-fn make(settings: &Settings) -> Result<Object, Error> {
+/// Tells the programs what they want to know, and makes their maps.
+fn object(settings: &Settings) -> Result<Object, Error> {
     let mut loader = Loader::new(ehl_probes::ssl_uprobe());
     for (name, offset) in kernel::offsets() {
         loader = loader.tell(name, offset.to_ne_bytes());
