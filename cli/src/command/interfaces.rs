@@ -1,7 +1,6 @@
 //! Interfaces of this network namespace, by name and by index.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use super::Usage;
 use crate::network::{self, Interface};
@@ -55,7 +54,8 @@ pub(super) fn tell_gone(watched: &[(String, u32)], notes: Notes) {
 /// Names of interfaces by index, as they were when each was first asked for.
 #[derive(Default)]
 pub(super) struct Names {
-    known: HashMap<u32, Arc<str>>,
+    // There are few, and one is looked up for each row.
+    known: BTreeMap<u32, String>,
 }
 
 impl Names {
@@ -70,12 +70,12 @@ impl Names {
 
     /// An interface is called so by who knows.
     pub(super) fn note(&mut self, index: u32, name: &str) {
-        self.known.entry(index).or_insert_with(|| name.into());
+        self.known.entry(index).or_insert_with(|| name.to_owned());
     }
 
     /// The name; the number when the interface is gone.
-    pub(super) fn of(&mut self, index: u32) -> Arc<str> {
-        Arc::clone(self.known.entry(index).or_insert_with(|| name(index).into()))
+    pub(super) fn of(&mut self, index: u32) -> &str {
+        self.known.entry(index).or_insert_with(|| name(index))
     }
 }
 

@@ -1,7 +1,6 @@
 //! The columns of an exchange's row, in the order that is an interface, and those that `--columns` adds.
 
 use std::io;
-use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -135,7 +134,10 @@ impl Columns {
     pub(in crate::command) fn row(&mut self, exchange: &Exchange, print: &mut dyn FnMut(&[Cell<'_>]) -> io::Result<()>) -> io::Result<()> {
         let Exchange { client, server, origin, request, response, request_bytes, response_bytes, flags, .. } = exchange;
         let (request, response) = (request.as_ref(), response.as_ref());
-        let interface = self.interface(*origin);
+        let interface = match origin {
+            Origin::Interface(index) => Some(self.interfaces.of(*index)),
+            Origin::Process(_) | Origin::Unknown => None,
+        };
         let version = exchange.api_version();
         let grpc = exchange.grpc_call();
         let flag_names = if flags.is_empty() { Vec::new() } else { flags.names() };
@@ -169,7 +171,7 @@ impl Columns {
             text(request.and_then(Head::user_agent)),
             text(exchange.request_id()),
             Cell::Flags(&flag_names),
-            text(interface.as_deref().map(str::as_bytes)),
+            text(interface.map(str::as_bytes)),
             text(version.map(|(_, source)| source.as_str().as_bytes())),
             exchange.client_address().map_or(Cell::Null, Cell::Address),
             number(exchange.stream_id.map(u64::from)),
@@ -184,11 +186,6 @@ impl Columns {
             cells.push(text(value));
         }
         print(&cells)
-    }
-
-    fn interface(&mut self, origin: Origin) -> Option<Arc<str>> {
-        let Origin::Interface(index) = origin else { return None };
-        Some(self.interfaces.of(index))
     }
 }
 

@@ -87,7 +87,7 @@ impl Cells<'_> {
         let port = |port: Option<u16>| port.map_or(Cell::Null, |port| Cell::Number(port.into()));
         let (source, destination) = (address(row.source()), address(row.destination()));
         let (protocol, interface) =
-            (row.protocol().map(|protocol| protocol.to_string()), row.interface().map(|index| self.names.of(index)));
+            (row.protocol().map(|protocol| protocol.to_string()), row.interface().map(|index| self.names.of(index).to_owned()));
         let (protocol, interface) = (text(protocol.as_deref()), text(interface.as_deref()));
         let mut cells = match self.by {
             By::Tuple => vec![source, port(row.source_port()), destination, port(row.destination_port()), protocol, interface],

@@ -139,12 +139,8 @@ impl PacketReport for Rows {
     }
 
     fn packet(&mut self, sighting: &Sighting, interface: Option<&str>) -> io::Result<()> {
-        let name;
         let interface = match (interface, sighting.interface) {
-            (None, Some(index)) => {
-                name = self.names.of(index);
-                Some(&*name)
-            }
+            (None, Some(index)) => Some(self.names.of(index)),
             (known, _) => known,
         };
         row(sighting, self.probe, interface, |cells| self.renderer.row(cells))
