@@ -1,7 +1,7 @@
 """Cleartext HTTP: nginx as fast as it goes, and at a fixed rate."""
 
 from benchmarks.load import by_subject, cost_figures, interleaved, kept_figures
-from benchmarks.observers import Ehl, Ngrep, Tcpdump, Tshark
+from benchmarks.observers import Ehl, EhlEverywhere, Ngrep, Tcpdump, Tshark
 from benchmarks.report import figure
 from benchmarks.servers import Nginx
 
@@ -11,7 +11,9 @@ def clear(ehl, scratch, captures, options):
         port = str(nginx.port)
         subjects = [
             None,
-            *(Ehl(ehl, report, "--port", port) for report in ("capture", "stats", "top-headers")),
+            # As the others, who are told which interface; and once as it is without being told.
+            *(Ehl(ehl, report, "-i", "lo", "--port", port) for report in ("capture", "stats", "top-headers")),
+            EhlEverywhere(ehl, "capture", "--port", port),
             Tcpdump(port, captures),
             Tshark(port),
             Ngrep(port),

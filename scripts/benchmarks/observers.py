@@ -41,6 +41,14 @@ class Ehl:
         return {"rows": accounting["exchanges"], "lost": accounting["lost"]}
 
 
+class EhlEverywhere(Ehl):
+    """The same on all interfaces."""
+
+    def __init__(self, binary, report, *options):
+        super().__init__(binary, report, *options)
+        self.name = f"ehl {report}, all interfaces"
+
+
 class EhlProbe:
     """A probe for so many seconds, as long as nobody ends it before."""
 
