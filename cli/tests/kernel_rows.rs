@@ -25,7 +25,8 @@ fn a_thousand_requests_are_the_rows_of_nginx_access_log() {
     }
     let netns = Netns::new();
     let nginx = Nginx::start(&netns, "");
-    let capture = Capture::start(&netns, &["capture", "--for", "5m", "--port", "8080", "--format", "csv"]);
+    let all = ["capture", "--for", "5m", "--port", "8080", "--format", "csv"];
+    let captures = [Capture::start(&netns, &all), Capture::start(&netns, &[&all[..], &["-i", "lo"]].concat())];
     let folder = tempfile::tempdir().expect("a folder for curl");
     // Four at once with five transfers each: twenty at a time, and several connections to keep alive.
     let mut curls: Vec<_> = (0..4)
@@ -41,13 +42,14 @@ fn a_thousand_requests_are_the_rows_of_nginx_access_log() {
     for curl in &mut curls {
         assert!(curl.wait().success());
     }
-    let outcome = capture.stop().exited(0);
     let mut logged = nginx.access_log();
     assert_eq!(logged.len(), 1000);
-    let mut captured = csv_lines(&outcome);
     logged.sort();
-    captured.sort();
-    assert_same_lines(&captured, &logged);
+    for capture in captures {
+        let mut captured = csv_lines(&capture.stop().exited(0));
+        captured.sort();
+        assert_same_lines(&captured, &logged);
+    }
 }
 
 #[test]
@@ -125,6 +127,25 @@ fn loopback_shows_each_packet_twice_and_each_exchange_once() {
     assert_eq!(exchanges, ["GET /s201/a 201", "GET /s201/a 201", "GET /s404/b 404", "GET /s404/b 404"]);
     assert_eq!(outcome.accounting("lost"), 0);
     assert!(outcome.accounting("duplicates") > 0, "{outcome}");
+    assert_eq!(nginx.access_log().len(), 4);
+}
+
+#[test]
+fn the_loopback_by_its_name_shows_each_packet_once() {
+    if !can_run(&["nginx", "curl"]) {
+        return;
+    }
+    let netns = Netns::new();
+    netns.ip("link add other type veth peer name another");
+    let nginx = Nginx::start(&netns, "");
+    let capture = Capture::start(&netns, &["capture", "-i", "other", "-i", "lo", "--for", "5m", "--format", "ndjson"]);
+    ask(&netns, "127.0.0.1");
+    ask(&netns, "[::1]");
+    let outcome = capture.stop().exited(0);
+    let mut exchanges: Vec<_> = outcome.rows().iter().map(exchange).collect();
+    exchanges.sort();
+    assert_eq!(exchanges, ["GET /s201/a 201", "GET /s201/a 201", "GET /s404/b 404", "GET /s404/b 404"]);
+    assert_eq!((outcome.accounting("lost"), outcome.accounting("duplicates")), (0, 0), "{outcome}");
     assert_eq!(nginx.access_log().len(), 4);
 }
 

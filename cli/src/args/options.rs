@@ -36,8 +36,9 @@ pub struct Watch {
 
     /// Watch this interface only; repeatable
     ///
-    /// Without it, sock-http watches every interface of the network namespace, loopback included; xdp-headers and tc-headers watch
-    /// that of the default route. The kernel applies this filter. Not of ssl-uprobe.
+    /// Without it, sock-http watches every interface of the network namespace, loopback included; of a loopback that is named, the
+    /// kernel hands it each packet once instead of twice, which costs less. xdp-headers and tc-headers watch the interface of the
+    /// default route. The kernel applies this filter. Not of ssl-uprobe.
     #[arg(short, long = "interface", value_name = "IF", help_heading = SELECTION,
           value_parser = NonEmptyStringValueParser::new())]
     pub interfaces: Vec<String>,

@@ -22,7 +22,7 @@ mod filter {
     };
     use ehl_probes::kernel::{
         counters::count,
-        filter,
+        filter::{self, setting},
         tap::{Scratch, walk_segment, window_len},
     };
     use ehl_probes_common::{
@@ -50,6 +50,10 @@ mod filter {
     #[map]
     static WORK: PerCpuArray<Work> = PerCpuArray::with_max_entries(1, 0);
 
+    /// Whether of the loopback's packets only those come here that are received: set by user space before loading.
+    #[unsafe(no_mangle)]
+    static LOOPBACK_RECEIVED: u8 = 0;
+
     /// Every network namespace's loopback interface has this index.
     const LOOPBACK: u32 = 1;
     /// `skb->pkt_type` of a packet that this host sends (linux/if_packet.h).
@@ -67,7 +71,8 @@ mod filter {
         let (interface, pkt_type, protocol) = unsafe { ((*skb).ifindex, (*skb).pkt_type, (*skb).protocol) };
         // The loopback shows each packet twice, as sent and as received. The first one counts: it is seen under the sender's
         // socket lock, so in order, while a sender that changes its CPU can have its packets received out of order.
-        if interface == LOOPBACK && pkt_type != PACKET_OUTGOING {
+        let is_twice = interface == LOOPBACK && setting(&LOOPBACK_RECEIVED) == 0;
+        if is_twice && pkt_type != PACKET_OUTGOING {
             return None;
         }
         // SAFETY: the pointer comes from a map look-up that succeeded, and this CPU's value is used by nobody else.
@@ -87,7 +92,7 @@ mod filter {
         if !filter::watches_ports(tcp.source_port, tcp.destination_port) || !filter::watches_networks(tcp.source, tcp.destination) {
             return None;
         }
-        if interface == LOOPBACK && tcp.payload_len > 0 {
+        if is_twice && tcp.payload_len > 0 {
             count(Counter::Duplicates);
         }
         let direction = key.set(tcp);
