@@ -16,7 +16,7 @@ use crate::http::tracker::Tracker;
 use crate::pipeline::Pipeline;
 use crate::probe::{Attached, Counters};
 use crate::progress::{Notes, accounting_line, tell_unknown_fields};
-use crate::render::{Accounting, ProbeCost, Run, StopReason, Summary};
+use crate::render::{Accounting, ProbeCost, Run, StopReason, Summary, Unseen};
 use crate::source::ring::Ring;
 
 /// What a run is to do.
@@ -45,11 +45,15 @@ impl Live<'_> {
         let run = begun(hook.name(), hook.describe(), notes, verbose);
         let source = Ring::new(records, memory, monotonic_to_unix_ns());
         let pipeline = Pipeline::new(source, tracker, selection, count);
-        let mut work = Exchanges { hook, run, pipeline, session };
+        let mut work = Exchanges { hook, run, pipeline, session, unseen: None };
         let watch = Watch { run_time, quiet: notes.quiet, attached, stopping, grace };
         let Watched { stop_reason, cost } = watch.run(signals, links, &counters, &mut work)?;
-        let Exchanges { hook, mut pipeline, session, .. } = work;
-        let unseen = hook.unseen(pipeline.source_mut().processes());
+        let Exchanges { hook, mut pipeline, session, mut unseen, .. } = work;
+        if let Some(unseen) = &mut unseen {
+            // Those that were seen in what was still to be taken.
+            let seen = pipeline.source_mut().processes();
+            unseen.retain(|process| process.pid.is_none_or(|pid| !seen.contains(&pid)));
+        }
         let accounting = account(&pipeline, session.rows(), &counters, cost)?;
         let mut summary = Summary { ended_at_ns: unix_ns(), stop_reason, accounting, unseen, sentences: Vec::new(), failed: 0 };
         job::finish(&mut summary, |summary| session.finish(summary))?;
@@ -65,6 +69,7 @@ struct Exchanges<'a> {
     run: Run,
     pipeline: Pipeline<Ring>,
     session: &'a mut dyn Session,
+    unseen: Option<Vec<Unseen>>,
 }
 
 impl Work for Exchanges<'_> {
@@ -84,8 +89,8 @@ impl Work for Exchanges<'_> {
         self.session.rows()
     }
 
-    fn detached(&mut self) {
-        self.hook.detached();
+    fn detaching(&mut self) {
+        self.unseen = self.hook.unseen(self.pipeline.source_mut().processes());
     }
 
     fn finish(&mut self) -> io::Result<()> {

@@ -29,8 +29,10 @@ pub(super) trait Work {
     fn is_satisfied(&self) -> bool;
     /// Rows so far, for the eye.
     fn rows(&self) -> u64;
+    /// The probe is being detached, which takes the kernel a while: for what takes long and can go on meanwhile.
+    fn detaching(&mut self) {}
     /// The probe is detached. What it left is still to be taken.
-    fn detached(&mut self);
+    fn detached(&mut self) {}
     /// It was taken.
     fn finish(&mut self) -> io::Result<()>;
 }
@@ -70,6 +72,11 @@ impl Watch<'_> {
             outcome = watch(work, &guard, grace, counters, &progress);
         }
         stopping()?;
+        guard.release();
+        work.detaching();
+        if outcome.is_ok() {
+            outcome = follow(work, &guard).and(outcome);
+        }
         let cost = guard.join().map(|Cost { run_count, run_time_ns }| ProbeCost { run_count, run_time_ns });
         work.detached();
         if outcome.is_ok() {
@@ -84,7 +91,7 @@ impl Watch<'_> {
     }
 }
 
-/// Until the probe is detached, or there is a reason to detach it.
+/// Until the time is over, or there is another reason to detach the probe.
 fn watch(work: &mut dyn Work, guard: &Guard, grace: Duration, counters: &Counters, progress: &Progress) -> io::Result<StopReason> {
     let [_, mut pause] = PAUSES;
     loop {
@@ -96,13 +103,22 @@ fn watch(work: &mut dyn Work, guard: &Guard, grace: Duration, counters: &Counter
             return Ok(StopReason::Signal);
         }
         let left = guard.left().saturating_sub(grace);
-        if guard.is_released() || left.is_zero() && !grace.is_zero() {
+        if left.is_zero() || guard.is_released() {
             return Ok(StopReason::Deadline);
         }
         progress.update(left, work.rows(), || lost(counters));
         pause = next_pause(pause, found);
-        thread::park_timeout(pause);
+        thread::park_timeout(pause.min(left));
     }
+}
+
+/// Until the probe is detached: until then, records may come.
+fn follow(work: &mut dyn Work, guard: &Guard) -> io::Result<()> {
+    while !guard.is_released() {
+        work.step(BATCH)?;
+        thread::park_timeout(PAUSES[0]);
+    }
+    Ok(())
 }
 
 /// As long as so many records take to come that a look is worth it, by those that came in the pause before.

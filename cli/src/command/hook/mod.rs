@@ -59,14 +59,6 @@ impl Hook {
         }
     }
 
-    /// The probe is detached.
-    pub(super) fn detached(&mut self) {
-        match self {
-            Self::SockHttp(_) => {}
-            Self::SslUprobe(processes) => processes.detached(),
-        }
-    }
-
     /// What is watched, in words.
     pub(super) fn describe(&self) -> Vec<String> {
         match self {
@@ -75,9 +67,9 @@ impl Hook {
         }
     }
 
-    /// Who has traffic that the probe cannot see, as far as that can be told once it is detached.
+    /// Who has traffic that the probe cannot see, as far as that can be told at the end of the run; from here on, nothing more is probed.
     /// `seen` are the processes that had traffic.
-    pub(super) fn unseen(&self, seen: &HashSet<u32>) -> Option<Vec<Unseen>> {
+    pub(super) fn unseen(&mut self, seen: &HashSet<u32>) -> Option<Vec<Unseen>> {
         match self {
             Self::SockHttp(_) => None,
             Self::SslUprobe(processes) => Some(processes.unseen(seen)),

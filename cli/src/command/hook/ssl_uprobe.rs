@@ -118,11 +118,6 @@ impl Processes {
         Ok(files)
     }
 
-    /// The probe is detached.
-    pub(super) fn detached(&mut self) {
-        self.libraries.extend(self.newcomers.take().map(Newcomers::finish).unwrap_or_default());
-    }
-
     /// Who pays, before anybody does.
     fn cost(&self) -> String {
         let probed: Vec<_> = self.libraries.iter().filter(|(_, probed)| probed.is_seen()).map(|(library, _)| library).collect();
@@ -170,7 +165,8 @@ impl Processes {
         files.chain(pids).chain(names).chain(self.ends.iter().cloned()).collect()
     }
 
-    pub(super) fn unseen(&self, seen: &HashSet<u32>) -> Vec<Unseen> {
+    pub(super) fn unseen(&mut self, seen: &HashSet<u32>) -> Vec<Unseen> {
+        self.libraries.extend(self.newcomers.take().map(Newcomers::finish).unwrap_or_default());
         let found = self.libraries.iter().map(|(library, _)| library.id).collect();
         let probed = self.libraries.iter().filter(|(_, probed)| probed.is_seen()).map(|(library, _)| library.id).collect();
         let watch = Watch { ports: &self.ports, wanted: &self.wanted, found: &found, probed: &probed, seen };

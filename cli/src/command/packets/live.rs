@@ -134,8 +134,6 @@ impl Work for Packets<'_> {
         self.report.rows()
     }
 
-    fn detached(&mut self) {}
-
     fn finish(&mut self) -> io::Result<()> {
         Ok(())
     }
