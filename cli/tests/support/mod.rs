@@ -47,10 +47,19 @@ use std::time::{Duration, Instant};
 /// How long anything may take before a test calls it hung. Generous: it is no measure of speed.
 pub(crate) const HANG: Duration = Duration::from_secs(60);
 
+/// What `scripts/install-test-deps` installs, as it says it: a line `command:package` each.
+const INSTALLED: &str = include_str!("../../../scripts/install-test-deps");
+/// Of Debian's coreutils, without which no script would have come this far.
+const COREUTILS: [&str; 5] = ["chroot", "head", "mknod", "sleep", "true"];
+
 /// Whether the kernel tests can run here: root, namespaces, and the named tools.
 ///
 /// Says what is missing on stderr (past the capture of the test harness); with `EHL_REQUIRE_KERNEL` set, panics.
 pub(crate) fn can_run(tools: &[&str]) -> bool {
+    for tool in tools.iter().filter(|tool| !tool.starts_with('/') && !COREUTILS.contains(tool)) {
+        let line = |line: &str| line.trim().rsplit('/').next().is_some_and(|line| line.starts_with(&format!("{tool}:")));
+        assert!(INSTALLED.lines().any(line), "scripts/install-test-deps does not install {tool}, which a fresh machine may not have");
+    }
     let Some(reason) = what_is_missing(tools) else {
         return true;
     };
