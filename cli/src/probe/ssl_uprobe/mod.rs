@@ -117,21 +117,24 @@ pub fn make(settings: &Settings) -> Result<Made, Error> {
 
 /// Loads the programs, and does `meanwhile` what takes its time too: the verifier has one processor for a while. `list` lists the
 /// processes to watch.
-pub fn load<R>(
+pub fn load<R: Send>(
     made: Made,
     settings: &Settings,
-    list: &dyn Fn() -> Result<Vec<u32>, String>,
-    meanwhile: impl FnOnce() -> R,
+    list: &(dyn Fn() -> Result<Vec<u32>, String> + Sync),
+    meanwhile: impl FnOnce() -> R + Send,
 ) -> (Result<Loaded, Error>, R) {
     let Made { mut object, statistics } = made;
     let ring = object.take_map("RECORDS");
-    let ready = Ready::start();
-    let (at_once, result, sockets, processes, records) = thread::scope(|scope| {
-        let at_once = scope.spawn(|| object.program_for(CALL, BPF_TRACE_UPROBE_MULTI));
-        let result = meanwhile();
-        let (sockets, processes) = (watch_sockets(&object), follow_processes(&object, settings, list));
-        let records = mapped(ring);
-        (at_once.join().unwrap_or_else(|panic| resume_unwind(panic)), result, sockets, processes, records)
+    // A new thread may have to wait for a processor, and the verifier takes longest.
+    let (at_once, (ready, result, sockets, processes, records)) = thread::scope(|scope| {
+        let rest = scope.spawn(|| {
+            let ready = Ready::start();
+            let result = meanwhile();
+            let (sockets, processes) = (watch_sockets(&object), follow_processes(&object, settings, list));
+            (ready, result, sockets, processes, mapped(ring))
+        });
+        let at_once = object.program_for(CALL, BPF_TRACE_UPROBE_MULTI);
+        (at_once, rest.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
     (processes.map(|processes| Loaded { at_once, sockets, processes, records, statistics, ready, object }), result)
 }
