@@ -7,7 +7,6 @@ use core::ptr::{read_volatile, write_volatile};
 use aya_ebpf::{
     bindings::{__sk_buff, pt_regs},
     helpers::generated::{bpf_ktime_get_ns, bpf_probe_read_user},
-    programs::ProbeContext,
 };
 use ehl_probes::kernel::{
     counters::count,
@@ -21,10 +20,8 @@ use ehl_probes_common::{
 };
 
 use crate::connections;
-use crate::processes;
 use crate::sockets;
-use crate::switch;
-use crate::threads::{self, Frame, Thread};
+use crate::threads::{Frame, Thread};
 
 const READS: u32 = Call::Read as u32;
 const CLEARS: u32 = Call::Clear as u32;
@@ -48,23 +45,11 @@ unsafe extern "C" fn ehl_load(skb: *mut __sk_buff, scratch: *mut Scratch, offset
     (result != 0) as u32
 }
 
-/// A call begins.
+/// A call begins; there may be no room for its thread.
 #[inline(always)]
-pub(crate) fn enter(ctx: &ProbeContext, cookie: u64) -> Option<()> {
-    if !switch::is_on() {
-        return None;
-    }
-    let id = threads::current();
-    let process = (id >> 32) as u32;
-    let known = threads::find(id);
-    if !processes::is_watched(process, known.is_some()) {
-        return None;
-    }
-    // SAFETY: the kernel passes valid registers.
-    let regs = unsafe { &*ctx.regs };
-    let thread = known.or_else(|| threads::insert(id));
+pub(crate) fn enter(regs: &pt_regs, cookie: u64, id: u64, thread: Option<&mut Thread>) -> Option<()> {
     let call = cookie as u32 & 0xff;
-    let key = Key { ssl: regs.rdi, process, zero: 0 };
+    let key = Key { ssl: regs.rdi, process: (id >> 32) as u32, zero: 0 };
     if call == CLEARS || call == FREES {
         return turn(thread, &key, call == CLEARS);
     }
@@ -111,14 +96,8 @@ fn length_at(regs: &pt_regs, length: u8) -> u64 {
 
 /// A call ends.
 #[inline(always)]
-pub(crate) fn leave(ctx: &ProbeContext) -> Option<()> {
-    if !switch::is_on() {
-        return None;
-    }
-    // SAFETY: the kernel passes valid registers.
-    let regs = unsafe { &*ctx.regs };
-    let id = threads::current();
-    let Thread { calls, receipts, scratch } = threads::find(id)?;
+pub(crate) fn leave(regs: &pt_regs, id: u64, thread: &mut Thread) -> Option<()> {
+    let Thread { calls, receipts, scratch } = thread;
     let place = calls.pop(regs.rsp)?;
     let result = regs.rax as i32;
     let ended = calls.ended(place);
@@ -165,19 +144,10 @@ pub(crate) fn number_at(address: u64) -> Option<u64> {
 
 #[inline(always)]
 pub(crate) fn find_or_join(key: &Key) -> Option<&'static mut Connection> {
-    match connections::find(key) {
-        Some(connection) => Some(connection),
-        None => {
-            processes::remember(key.process);
-            connections::insert(key, identity(now(), key.ssl), false)
-        }
-    }
-}
-
-/// An identity for a connection that is first seen now.
-#[inline(always)]
-fn identity(time_ns: u64, ssl: u64) -> u64 {
-    (time_ns ^ ssl << 16) | 1
+    connections::find(key).or_else(|| {
+        connections::insert(key, now(), false);
+        connections::find(key)
+    })
 }
 
 /// Bytes were read or written.
@@ -205,13 +175,35 @@ pub(crate) fn pass(scratch: &mut Scratch, key: &Key, connection: &mut Connection
 /// One segment of a stream.
 #[inline(always)]
 fn walk(scratch: &mut Scratch, key: &Key, connection: &mut Connection, direction: u32, time_ns: u64, length: u32, tcp_flags: u8) {
-    let Scratch { draft, walk, .. } = scratch;
+    scratch.walk.segment.time_ns = time_ns;
+    scratch.walk.segment.len = length;
+    // SAFETY: there is no packet, and the rest are references.
+    unsafe {
+        ehl_prepare(scratch, connection, key.process, direction, tcp_flags as u32);
+        walk_segment(core::ptr::null_mut(), scratch, &raw mut connection.streams);
+    }
+}
+
+/// Makes the scratch memory ready for the walk of one segment, of which the time and the length are there. A global function (see the
+/// module `kernel`).
+///
+/// # Safety
+/// Both are valid, or null.
+#[inline(never)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ehl_prepare(
+    scratch: *mut Scratch,
+    connection: *const Connection,
+    process: u32,
+    direction: u32,
+    tcp_flags: u32,
+) -> u32 {
+    // SAFETY: by the caller's promise.
+    let (Some(Scratch { draft, walk, .. }), Some(connection)) = (unsafe { (scratch.as_mut(), connection.as_ref()) }) else { return 0 };
     let (this, other) = (connection.totals[(direction & 1) as usize], connection.totals[(1 - (direction & 1)) as usize]);
-    walk.segment.time_ns = time_ns;
     walk.segment.sequence = this;
-    walk.segment.len = length;
     walk.segment.interface = 0;
-    walk.segment.tcp_flags = tcp_flags;
+    walk.segment.tcp_flags = tcp_flags as u8;
     walk.offset = 0;
     walk.direction = direction;
     walk.runs = 0;
@@ -221,20 +213,20 @@ fn walk(scratch: &mut Scratch, key: &Key, connection: &mut Connection, direction
         header.set_addresses(ends.local, ends.remote);
         header.source_port = ends.local_port;
         header.destination_port = ends.remote_port;
+        header.way = Way::Egress as u8;
     } else {
         header.set_addresses(ends.remote, ends.local);
         header.source_port = ends.remote_port;
         header.destination_port = ends.local_port;
+        header.way = Way::Ingress as u8;
     }
     header.connection = connection.id;
     header.acknowledgement = other;
-    header.origin = key.process;
+    header.origin = process;
     header.probe = ProbeId::SslUprobe as u8;
-    header.way = if direction == WRITTEN { Way::Egress } else { Way::Ingress } as u8;
-    header.tcp_flags = tcp_flags;
+    header.tcp_flags = tcp_flags as u8;
     header.from_start = connection.from_start;
-    // SAFETY: there is no packet, and the rest are references.
-    unsafe { walk_segment(core::ptr::null_mut(), scratch, &raw mut connection.streams) };
+    0
 }
 
 /// An `SSL` is about to be another connection, or none.
@@ -248,11 +240,8 @@ fn turn(thread: Option<&mut Thread>, key: &Key, begins: bool) -> Option<()> {
         }
         connections::remove(key, connection);
     }
-    if begins && key.ssl != 0 {
-        processes::remember(key.process);
-        if connections::insert(key, identity(time_ns, key.ssl), true).is_none() {
-            count(Counter::Untracked);
-        }
+    if begins && key.ssl != 0 && !connections::insert(key, time_ns, true) {
+        count(Counter::Untracked);
     }
     None
 }

@@ -8,6 +8,8 @@ use ehl_probes::kernel::shared;
 use ehl_probes_common::connection::phase;
 use ehl_probes_common::tls::{Connection, Ends, Key};
 
+use crate::processes;
+
 /// The least recently used connection makes room: what it reads and writes afterwards is joined anew.
 #[map]
 static TLS_CONNECTIONS: LruHashMap<Key, Connection> = LruHashMap::with_max_entries(32 * 1024, 0);
@@ -25,22 +27,33 @@ pub(crate) fn find(key: &Key) -> Option<&'static mut Connection> {
     TLS_CONNECTIONS.get_ptr_mut(key).map(|connection| unsafe { &mut *connection })
 }
 
-/// A connection that is new, or was not seen before.
+/// A connection that is new, or was not seen before; whether there is room for it.
 #[inline(always)]
-pub(crate) fn insert(key: &Key, id: u64, from_start: bool) -> Option<&'static mut Connection> {
-    TLS_CONNECTIONS.insert(key, &NEW, 0).ok()?;
+pub(crate) fn insert(key: &Key, time_ns: u64, from_start: bool) -> bool {
+    ehl_insert(key.process, key.ssl, time_ns, from_start as u32) != 0
+}
+
+/// [`insert`]. A global function (see the module `kernel`).
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn ehl_insert(process: u32, ssl: u64, time_ns: u64, from_start: u32) -> u32 {
+    processes::remember(process);
+    let key = Key { ssl, process, zero: 0 };
+    if TLS_CONNECTIONS.insert(&key, &NEW, 0).is_err() {
+        return 0;
+    }
     if let Some(number) = UNADDRESSED.get_ptr_mut(0) {
         // SAFETY: a map value, which nobody writes in another way.
         unsafe { shared::count(number) };
     }
-    let connection = find(key)?;
-    connection.id = id;
-    if from_start {
+    let Some(connection) = find(&key) else { return 0 };
+    connection.id = (time_ns ^ ssl << 16) | 1;
+    if from_start != 0 {
         connection.from_start = 1;
         connection.streams.directions[0].restart(0, phase::BOUNDARY, 0, 0);
         connection.streams.directions[1].restart(0, phase::BOUNDARY, 0, 0);
     }
-    Some(connection)
+    1
 }
 
 /// Forgets a connection.

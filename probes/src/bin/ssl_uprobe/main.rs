@@ -34,21 +34,39 @@ mod programs {
         macros::{kprobe, raw_tracepoint, uprobe},
         programs::{ProbeContext, RawTracePointContext},
     };
-    use ehl_probes_common::call::Cookie;
+    use ehl_probes::kernel::counters::count;
+    use ehl_probes_common::{call::Cookie, counter::Counter};
 
-    use crate::{calls, processes, reads, sockets, threads};
+    use crate::{calls, processes, reads, sockets, switch, threads};
 
     /// At a place of a TLS library, as its cookie says: one program, so that the verifier sees the walk once.
     #[uprobe]
     fn call(ctx: ProbeContext) -> u32 {
-        // SAFETY: the kernel passes a valid context.
-        let cookie = unsafe { bpf_get_attach_cookie(ctx.as_ptr()) };
-        if cookie == Cookie::END {
-            calls::leave(&ctx);
-        } else if cookie >> Cookie::BEGIN_BITS == 0 {
-            calls::enter(&ctx, cookie);
+        // SAFETY: the kernel passes a valid context, and valid registers in it.
+        let (cookie, regs) = unsafe { (bpf_get_attach_cookie(ctx.as_ptr()), &*ctx.regs) };
+        let (is_end, is_begin) = (cookie == Cookie::END, cookie >> Cookie::BEGIN_BITS == 0);
+        let is_read = !is_end && !is_begin;
+        if is_read && reads::is_vain(regs, cookie) || !switch::is_on() {
+            return 0;
+        }
+        let id = threads::current();
+        let known = threads::find(id);
+        if is_end {
+            if let Some(thread) = known {
+                calls::leave(regs, id, thread);
+            }
+            return 0;
+        }
+        if !processes::is_watched((id >> 32) as u32, known.is_some()) {
+            return 0;
+        }
+        let thread = known.or_else(|| threads::insert(id));
+        if is_begin {
+            calls::enter(regs, cookie, id, thread);
+        } else if let Some(thread) = thread {
+            reads::ended(regs, cookie, id, thread);
         } else {
-            reads::ended(&ctx, cookie);
+            count(Counter::Untracked);
         }
         0
     }

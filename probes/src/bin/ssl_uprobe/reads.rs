@@ -2,7 +2,7 @@
 
 use core::ptr::{read_volatile, write_volatile};
 
-use aya_ebpf::{bindings::pt_regs, helpers::generated::bpf_probe_read_user, programs::ProbeContext};
+use aya_ebpf::{bindings::pt_regs, helpers::generated::bpf_probe_read_user};
 use ehl_probes::kernel::counters::count;
 use ehl_probes_common::{
     call::{Copying, Held, Length, Slot},
@@ -12,10 +12,8 @@ use ehl_probes_common::{
 };
 
 use crate::calls::{find_or_join, now, number_at, pass};
-use crate::processes;
 use crate::sockets;
-use crate::switch;
-use crate::threads::{self, Thread};
+use crate::threads::Thread;
 
 /// The type of records that hold application data (RFC 8446 section 5.1).
 const APPLICATION_DATA: u8 = 23;
@@ -33,28 +31,24 @@ struct Read {
     is_peek: bool,
 }
 
+/// Whether a call that reads has ended without anything: every other one does.
+#[inline(always)]
+pub(crate) fn is_vain(regs: &pt_regs, cookie: u64) -> bool {
+    !is_copy(cookie) && regs.rax as i32 <= 0
+}
+
+/// Whether this is where bytes are handed out, not where a call has ended.
+#[inline(always)]
+fn is_copy(cookie: u64) -> bool {
+    (cookie >> 8) as u8 == Length::Third as u8
+}
+
 /// A call that reads has ended, or hands out bytes.
 #[inline(always)]
-pub(crate) fn ended(ctx: &ProbeContext, cookie: u64) -> Option<()> {
-    // SAFETY: the kernel passes valid registers.
-    let regs = unsafe { &*ctx.regs };
-    let is_copy = (cookie >> 8) as u8 == Length::Third as u8;
-    // Every other end finds nothing to read.
-    if !is_copy && regs.rax as i32 <= 0 || !switch::is_on() {
-        return None;
-    }
-    let id = threads::current();
-    let process = (id >> 32) as u32;
-    let known = threads::find(id);
-    if !processes::is_watched(process, known.is_some()) {
-        return None;
-    }
-    let Some(Thread { receipts, scratch, .. }) = known.or_else(|| threads::insert(id)) else {
-        count(Counter::Untracked);
-        return None;
-    };
+pub(crate) fn ended(regs: &pt_regs, cookie: u64, id: u64, thread: &mut Thread) -> Option<()> {
+    let Thread { receipts, scratch, .. } = thread;
     let room = &mut scratch.draft.window;
-    let Read { ssl, bytes, length, is_peek } = if is_copy { copied(regs, cookie, room)? } else { returned(regs, cookie, room)? };
+    let Read { ssl, bytes, length, is_peek } = if is_copy(cookie) { copied(regs, cookie, room)? } else { returned(regs, cookie, room)? };
     if is_peek {
         receipts.forget();
         return None;
@@ -62,7 +56,7 @@ pub(crate) fn ended(ctx: &ProbeContext, cookie: u64) -> Option<()> {
     if length == 0 || length > u32::MAX as u64 {
         return None;
     }
-    let key = Key { ssl, process, zero: 0 };
+    let key = Key { ssl, process: (id >> 32) as u32, zero: 0 };
     let Some(connection) = find_or_join(&key) else {
         count(Counter::Untracked);
         return None;
