@@ -93,7 +93,7 @@ impl Frame {
     pub fn is_plausible(&self) -> bool {
         use frame_flag::{ACK, END_HEADERS, END_STREAM, PADDED, PRIORITY};
         let Self { length, stream, kind, flags, reserved } = *self;
-        if reserved != 0 || bounded(length) > DEFAULT_MAX_FRAME_SIZE {
+        if reserved != 0 || bounded(length) > DEFAULT_MAX_FRAME_SIZE as u64 {
             return false;
         }
         let padding = (flags & PADDED != 0) as u32;
@@ -136,7 +136,7 @@ impl Frame {
             kind::GOAWAY => !is_on_stream && length >= 8,
             kind::WINDOW_UPDATE => length == 4,
             // Nobody knows what it says, and none that is registered is long.
-            _ => length <= DEFAULT_MAX_FRAME_SIZE,
+            _ => length <= DEFAULT_MAX_FRAME_SIZE as u64,
         }
     }
 

@@ -19,6 +19,7 @@
 //! looks only at the arguments' types; any other function it checks again at every call and in every state of the caller.
 
 #![cfg_attr(not(test), no_std)]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 pub mod call;
 pub mod chunked;

@@ -487,10 +487,16 @@ fn chunks<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, tap: &mut T
     count
 }
 
+/// How many of these bytes the window has room for.
+#[inline(always)]
+fn in_window(remaining: u32) -> u32 {
+    if remaining < WINDOW as u32 { remaining } else { WINDOW as u32 }
+}
+
 /// Everything goes up, a window at a time.
 #[inline(always)]
 pub fn raw<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, tap: &mut T) -> u32 {
-    let count = if remaining < WINDOW as u32 { remaining } else { WINDOW as u32 };
+    let count = in_window(remaining);
     if !tap.load(walk.offset, count) {
         return 0;
     }
@@ -511,7 +517,7 @@ fn submit_raw<T: Tap>(walk: &Walk, count: u32, tap: &mut T) {
 /// At a boundary, within a head, or not yet in step.
 #[inline(always)]
 fn message<T: Tap>(walk: &Walk, connection: &mut Connection, remaining: u32, tap: &mut T) -> u32 {
-    let end = if remaining < WINDOW as u32 { remaining } else { WINDOW as u32 };
+    let end = in_window(remaining);
     if !tap.load(walk.offset, end) {
         return 0;
     }

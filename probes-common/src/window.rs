@@ -40,7 +40,7 @@ impl Window {
     #[inline(always)]
     pub fn byte(&self, at: u32) -> u8 {
         let at = bounded(at);
-        if at >= WINDOW as u32 {
+        if at >= WINDOW as u64 {
             return 0;
         }
         // SAFETY: `at` is below WINDOW.
@@ -51,7 +51,7 @@ impl Window {
     #[inline(always)]
     pub fn word(&self, at: u32) -> u64 {
         let at = bounded(at);
-        if at >= WINDOW as u32 {
+        if at >= WINDOW as u64 {
             return 0;
         }
         // SAFETY: `at + 8` is at most WINDOW + PADDING.
@@ -114,10 +114,22 @@ fn lowest(tops: u64) -> u32 {
     ((below & ONES).wrapping_mul(ONES) >> 56) as u32 - 1
 }
 
-/// Hides a number's origin from the compiler, which would otherwise prove a bound check away that the verifier needs.
+/// Hides a number's origin from the compiler, which would otherwise prove a bound check away that the verifier needs. It comes as a whole
+/// register, so that what is checked is what is used.
 #[inline(always)]
-pub fn bounded(number: u32) -> u32 {
-    core::hint::black_box(number)
+#[cfg(target_arch = "bpf")]
+pub fn bounded(number: u32) -> u64 {
+    let mut wide = number as u64;
+    // SAFETY: no instruction. `black_box` is four, which go through the stack.
+    unsafe { core::arch::asm!("/* {wide} */", wide = inout(reg) wide, options(nomem, nostack, preserves_flags)) };
+    wide
+}
+
+/// As where there is a verifier.
+#[inline(always)]
+#[cfg(not(target_arch = "bpf"))]
+pub fn bounded(number: u32) -> u64 {
+    number as u64
 }
 
 /// # Safety

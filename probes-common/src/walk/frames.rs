@@ -8,8 +8,10 @@ use crate::connection::{Connection, Direction, frame_part, phase};
 use crate::counter::Counter;
 use crate::frame::{FRAME_HEADER_LEN, Frame, PREFACE, kind};
 use crate::record::flag;
-use crate::walk::{RESTART_DISTANCE, Segment, Span, Start, Tap, Walk, after, below, both, pass, report_if_due, skip, submit_raw};
-use crate::window::{WINDOW, Window};
+use crate::walk::{
+    RESTART_DISTANCE, Segment, Span, Start, Tap, Walk, after, below, both, in_window, pass, report_if_due, skip, submit_raw,
+};
+use crate::window::Window;
 
 /// So many headers in a row that a sender may send are frames: of random bytes one in five million passes for the first, and the
 /// place of each further one is told by the one before.
@@ -42,7 +44,7 @@ pub fn step<T: Tap>(walk: &mut Walk, connection: &mut Connection, remaining: u32
     if this.phase == phase::HTTP2 && this.frame_part == frame_part::DATA {
         return data(this, &walk.segment, remaining, tap);
     }
-    let end = if remaining < WINDOW as u32 { remaining } else { WINDOW as u32 };
+    let end = in_window(remaining);
     if !tap.load(walk.offset, end) {
         return 0;
     }
@@ -68,7 +70,7 @@ pub fn step<T: Tap>(walk: &mut Walk, connection: &mut Connection, remaining: u32
         this.in_row = 0;
         await_header(this);
     }
-    run(this, walk, end, remaining, tap)
+    run(this, walk, remaining, tap)
 }
 
 /// Whether frames of the direction are followed.
@@ -257,7 +259,7 @@ fn late<T: Tap>(this: &Direction, walk: &Walk, remaining: u32, behind: u32, tap:
     if missing <= 0 {
         return if remaining < behind { remaining } else { behind };
     }
-    let mut count = if remaining < WINDOW as u32 { remaining } else { WINDOW as u32 };
+    let mut count = in_window(remaining);
     if count > missing as u32 {
         count = missing as u32;
     }
@@ -322,11 +324,12 @@ fn up<T: Tap>(this: &mut Direction, walk: &Walk, end: u32, remaining: u32, tap: 
     pass(this, end)
 }
 
-/// Frames in a row: in step one record goes up to the payload of a DATA frame.
+/// Frames in a row, in the window: in step one record goes up to the payload of a DATA frame.
 #[inline(always)]
-fn run<T: Tap>(this: &mut Direction, walk: &Walk, end: u32, remaining: u32, tap: &mut T) -> u32 {
+fn run<T: Tap>(this: &mut Direction, walk: &Walk, remaining: u32, tap: &mut T) -> u32 {
+    let end = in_window(remaining);
     let flags = if is_start(this) { flag::HTTP2 | flag::HEAD_START } else { flag::HTTP2 };
-    let at = follow(this, tap.window(), end, end == remaining);
+    let at = follow(this, tap.window(), remaining);
     let is_lost = this.frame_part == frame_part::NONE;
     if is_lost && (at == 0 || this.phase != phase::HTTP2) {
         lose(this, tap);
@@ -363,15 +366,15 @@ fn is_start(this: &Direction) -> bool {
     }
 }
 
-/// Follows frames through `end` bytes of the window, the last ones of the segment or not, up to the payload of a DATA frame in
-/// step, or to what is no header ([`frame_part::NONE`]); returns how far.
+/// Follows frames through the window, in which the segment's `remaining` bytes begin, up to the payload of a DATA frame in step, or
+/// to what is no header ([`frame_part::NONE`]); returns how far.
 #[inline(always)]
-fn follow(this: &mut Direction, window: &Window, end: u32, is_last: bool) -> u32 {
+fn follow(this: &mut Direction, window: &Window, remaining: u32) -> u32 {
     let mut at = 0;
     for _ in 0..MOST_FRAMES {
         // SAFETY: both are references.
-        let next = unsafe { ehl_frame(this, window, at, end, is_last as u32) };
-        let is_over = next == at || next >= end || this.frame_part == frame_part::DATA;
+        let next = unsafe { ehl_frame(this, window, at, remaining) };
+        let is_over = next == at || next >= in_window(remaining) || this.frame_part == frame_part::DATA;
         at = next;
         if is_over {
             break;
@@ -380,25 +383,25 @@ fn follow(this: &mut Direction, window: &Window, end: u32, is_last: bool) -> u32
     at
 }
 
-/// Takes one frame, or what is here of it, at `at` in the window; returns where it ends. A global function (see the crate's
-/// documentation).
+/// Takes one frame, or what is here of it, at `at` in the window, in which the segment's `remaining` bytes begin; returns where it ends.
+/// A global function (see the crate's documentation).
 ///
 /// # Safety
 /// Both are valid, or null.
 #[inline(never)]
 #[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
-unsafe extern "C" fn ehl_frame(this: *mut Direction, window: *const Window, at: u32, end: u32, is_last: u32) -> u32 {
+unsafe extern "C" fn ehl_frame(this: *mut Direction, window: *const Window, at: u32, remaining: u32) -> u32 {
     // SAFETY: by the caller's promise.
     let (Some(this), Some(window)) = (unsafe { (this.as_mut(), window.as_ref()) }) else {
         return at;
     };
-    let mut at = at;
+    let (mut at, end) = (at, in_window(remaining));
     if this.frame_part == frame_part::HEADER {
         let missing = this.left as u32;
         let here = end.wrapping_sub(at);
         if here < missing {
             // It is seen whole in the next window, unless the segment ends here.
-            return if is_last != 0 { cut(this, window, at, here) } else { at };
+            return if end == remaining { cut(this, window, at, here) } else { at };
         }
         if !header(this, window, at, missing) {
             return at;

@@ -59,17 +59,12 @@ pub fn submit_packet(write: impl FnOnce(*mut PacketRecord)) {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ehl_submit(draft: *mut Draft, captured: u32) -> u32 {
     let captured = bounded(captured);
-    if draft.is_null() || captured > WINDOW as u32 {
+    if draft.is_null() || captured > WINDOW as u64 {
         return 0;
     }
     // SAFETY: the map is a ring buffer; the draft has HEADER_LEN + WINDOW readable bytes, and `captured` is at most WINDOW.
     let result = unsafe {
-        bpf_ringbuf_output(
-            (&raw const RECORDS).cast_mut().cast(),
-            draft.cast(),
-            HEADER_LEN as u64 + captured as u64,
-            BPF_RB_NO_WAKEUP as u64,
-        )
+        bpf_ringbuf_output((&raw const RECORDS).cast_mut().cast(), draft.cast(), HEADER_LEN as u64 + captured, BPF_RB_NO_WAKEUP as u64)
     };
     count_here(if result == 0 { Counter::Submitted } else { Counter::Lost });
     0

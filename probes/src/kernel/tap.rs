@@ -61,7 +61,7 @@ unsafe extern "C" {
 /// A length of 1 to [`WINDOW`], as the verifier wants to see that it is neither zero nor larger than the window.
 #[inline(always)]
 pub fn window_len(len: u32) -> u32 {
-    (bounded(len.wrapping_sub(1)) & (WINDOW as u32 - 1)) + 1
+    (bounded(len.wrapping_sub(1)) & (WINDOW as u64 - 1)) as u32 + 1
 }
 
 impl Scratch {
@@ -349,8 +349,10 @@ impl Tap for Job {
         scratch.chunk_at = 0;
         scratch.chunk_end = end;
         if setting(&BPF_LOOP) != 0 {
+            // Of its own, so that the job need not be in memory.
+            let mut context = self.scratch;
             // SAFETY: the callback has the signature that the helper wants, and the pointer outlives the call.
-            unsafe { bpf_loop(WINDOW as u32, chunk_callback as *mut c_void, (&raw mut self.scratch).cast(), 0) };
+            unsafe { bpf_loop(WINDOW as u32, chunk_callback as *mut c_void, (&raw mut context).cast(), 0) };
             return;
         }
         for _ in 0..FEW_CHUNK_BYTES {

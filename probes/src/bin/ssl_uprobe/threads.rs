@@ -139,7 +139,7 @@ impl Calls {
     #[inline(always)]
     fn frame(&mut self, index: u32) -> &mut Frame {
         // SAFETY: the index is below DEPTH, a power of two. The verifier is to see that it is.
-        unsafe { &mut *self.frames.as_mut_ptr().add((bounded(index) & (DEPTH - 1)) as usize) }
+        unsafe { &mut *self.frames.as_mut_ptr().add((bounded(index) & (DEPTH as u64 - 1)) as usize) }
     }
 
     /// A call begins at this stack pointer, of which all else is to be told; `None` when there is no room. Calls whose stack is gone
