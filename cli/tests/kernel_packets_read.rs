@@ -19,7 +19,7 @@ use ehl::source::capture_file::PacketFile;
 use ehl_probes_common::counter::Counter;
 use ehl_probes_common::flow::{By, FlowTotals};
 use ehl_probes_common::packet::headers::Headers;
-use ehl_probes_common::record::Way;
+use ehl_probes_common::record::{LOOPBACK, Way};
 use etherparse::{PacketBuilder, TcpHeader};
 use random::Random;
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -28,8 +28,6 @@ use support::pcap;
 use support::program::{Program, Settings};
 
 const PROGRAM: &str = "xdp_headers";
-/// The interface of packets that the kernel is shown in tests.
-const LOOPBACK: u32 = 1;
 const ETHERNET: u32 = 1;
 /// The kernel takes no shorter frames.
 const SHORTEST: usize = 15;

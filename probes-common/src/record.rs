@@ -42,6 +42,9 @@ pub mod tcp_flag {
     pub const ACK: u8 = 0x10;
 }
 
+/// Every network namespace's loopback interface has this index.
+pub const LOOPBACK: u32 = 1;
+
 /// Which probe wrote a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

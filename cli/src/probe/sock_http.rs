@@ -8,6 +8,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
 use aya::programs::ProgramType;
 use aya::sys::{BpfHelper, is_helper_supported};
 use caps::Capability;
+use ehl_probes_common::record::LOOPBACK;
 
 use super::object::{Loader, Object};
 use super::programs::Programs;
@@ -15,9 +16,6 @@ use super::sock_entry::{self, Entry};
 use super::{Attached, Connections, Error, Links, Memory, counters, filters, needs, records_while, syscall};
 
 const NAME: &str = "sock-http";
-
-/// Every network namespace's loopback interface has this index.
-const LOOPBACK: u32 = 1;
 
 /// What the probe watches.
 #[derive(Clone, Debug)]
@@ -95,7 +93,7 @@ fn watch(program: &OwnedFd, interface: u32) -> Result<OwnedFd, Error> {
         .map_err(|error| failed(&format!("a packet socket does not take it: {error}")))?;
     if interface == LOOPBACK {
         // What is sent there is received there: each packet is cloned once less, and not looked at twice (kernel 4.20).
-        set(&socket, libc::PACKET_IGNORE_OUTGOING, 1).map_err(|error| failed(&format!("a packet socket sees what is sent: {error}")))?;
+        syscall::ignore_outgoing(socket.as_fd()).map_err(|error| failed(&format!("a packet socket sees what is sent: {error}")))?;
     }
     let address = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as libc::c_ushort,
@@ -112,14 +110,6 @@ fn watch(program: &OwnedFd, interface: u32) -> Result<OwnedFd, Error> {
         return Err(os("a packet socket cannot be bound to the interface"));
     }
     Ok(socket)
-}
-
-/// Sets an option of packet sockets.
-fn set(socket: &OwnedFd, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
-    let len = size_of_val(&value) as libc::socklen_t;
-    // SAFETY: the value is a number and its length is given.
-    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, option, (&raw const value).cast(), len) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 pub(super) fn failed(reason: &str) -> Error {

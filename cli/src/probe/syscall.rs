@@ -95,10 +95,18 @@ pub(super) fn freeze(map: BorrowedFd<'_>) -> io::Result<()> {
 
 /// Has a socket's packets filtered by a program, as long as the socket is open.
 pub(super) fn filter_socket(socket: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
-    let program = program.as_raw_fd();
-    let len = size_of_val(&program) as libc::socklen_t;
-    // SAFETY: the value is a descriptor and its length is given.
-    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_BPF, (&raw const program).cast(), len) };
+    set_option(socket, libc::SOL_SOCKET, libc::SO_ATTACH_BPF, program.as_raw_fd())
+}
+
+/// Has a packet socket not see what is sent.
+pub(super) fn ignore_outgoing(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set_option(socket, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, 1)
+}
+
+fn set_option(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    let len = size_of_val(&value) as libc::socklen_t;
+    // SAFETY: the value is a number and its length is given.
+    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), len) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 

@@ -32,7 +32,7 @@ mod filter {
             self, Header, Kind, Load, Tcp,
             ip::{self, Content, Flaw},
         },
-        record::{ProbeId, Way, tcp_flag},
+        record::{LOOPBACK, ProbeId, Way, tcp_flag},
     };
 
     use crate::connections;
@@ -54,8 +54,6 @@ mod filter {
     #[unsafe(no_mangle)]
     static LOOPBACK_RECEIVED: u8 = 0;
 
-    /// Every network namespace's loopback interface has this index.
-    const LOOPBACK: u32 = 1;
     /// `skb->pkt_type` of a packet that this host sends (linux/if_packet.h).
     const PACKET_OUTGOING: u32 = 4;
 
