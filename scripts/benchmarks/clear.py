@@ -1,6 +1,6 @@
 """Cleartext HTTP: nginx as fast as it goes, and at a fixed rate."""
 
-from benchmarks.load import by_subject, cost_figures, interleaved, kept_figures
+from benchmarks.load import by_subject, cost_figures, interleaved, interleaved_with_nothing, kept_figures
 from benchmarks.observers import Ehl, EhlEverywhere, Ngrep, Tcpdump, Tshark
 from benchmarks.report import figure
 from benchmarks.servers import Nginx
@@ -10,7 +10,6 @@ def clear(ehl, scratch, captures, options):
     with Nginx(scratch) as nginx:
         port = str(nginx.port)
         subjects = [
-            None,
             # As the others, who are told which interface; and once as it is without being told.
             *(Ehl(ehl, report, "-i", "lo", "--port", port) for report in ("capture", "stats", "top-headers")),
             EhlEverywhere(ehl, "capture", "--port", port),
@@ -18,9 +17,9 @@ def clear(ehl, scratch, captures, options):
             Tshark(port),
             Ngrep(port),
         ]
-        full = interleaved("clear", nginx.load, subjects, captures, options)
-        steady = interleaved("clear, fixed rate", nginx.steady_load, subjects[1:], captures, options)
-    figures = kept_figures("clear", full)
+        nothing, full = interleaved_with_nothing("clear", nginx.load, subjects, captures, options)
+        steady = interleaved("clear, fixed rate", nginx.steady_load, subjects, captures, options)
+    figures = kept_figures("clear", nothing, full)
     for name, of_name in by_subject(full):
         figures.append(figure("clear", name, "peak resident, MiB", [run.peak_mib for run in of_name]))
     return figures + fixed_rate_figures(steady)

@@ -1,6 +1,7 @@
 """nginx under load, observed in turn: what the observers take from it, what they cost themselves, and what they miss."""
 
 import dataclasses
+import statistics
 import time
 
 from benchmarks.processes import Process, progress
@@ -23,23 +24,45 @@ class Run:
     lost: int = None
     events: int = None
     rows: int = None
+    beside: tuple = ()
+    """The same load with nothing attached, right before and right after."""
+
+    def kept(self):
+        """Which share of the requests is left."""
+        return self.requests_per_s / statistics.mean(run["requests_per_s"] for run in self.beside)
+
+    def added_ns(self):
+        """What nginx's worker pays for it per request."""
+        return self.nginx_ns - statistics.mean(run["nginx_ns"] for run in self.beside)
 
 
 def interleaved(mark, load, subjects, captures, options):
-    """Runs `load` for some seconds under each subject in each round; the subject None is nothing."""
-    runs = []
+    """Runs `load` for some seconds under each subject in each round."""
     load(1)
+    return list(rounds(mark, load, subjects, captures, options))
+
+
+def interleaved_with_nothing(mark, load, subjects, captures, options):
+    """The same, and with nothing between any two. What a machine with neighbours can do changes within a round: only what stands next to
+    each other is compared."""
+    load(1)
+    before = load(options.seconds)
+    nothing, runs = [before], []
+    for run in rounds(mark, load, subjects, captures, options):
+        after = load(options.seconds)
+        runs.append(dataclasses.replace(run, beside=(before, after)))
+        nothing.append(after)
+        before = after
+    return nothing, runs
+
+
+def rounds(mark, load, subjects, captures, options):
     for number in range(options.rounds):
         # Whoever comes first in a round differs, so that drift of the machine favours nobody.
         for place in range(len(subjects)):
             subject = subjects[(place + number) % len(subjects)]
-            name = subject.name if subject else "nothing"
-            progress(f"{mark}: round {number + 1} of {options.rounds}: {name}")
-            if subject is None:
-                runs.append(Run(number, name, **load(options.seconds)))
-            else:
-                runs.append(observed(subject, number, load, captures, options.seconds))
-    return runs
+            progress(f"{mark}: round {number + 1} of {options.rounds}: {subject.name}")
+            yield observed(subject, number, load, captures, options.seconds)
 
 
 def observed(subject, number, load, captures, seconds):
@@ -57,18 +80,16 @@ def observed(subject, number, load, captures, seconds):
 
 def by_subject(runs):
     """Observers and their runs, ehl first."""
-    names = dict.fromkeys(run.subject for run in runs if run.subject != "nothing")
+    names = dict.fromkeys(run.subject for run in runs)
     ordered = sorted(names, key=lambda name: not name.startswith("ehl"))
     return [(name, [run for run in runs if run.subject == name]) for name in ordered]
 
 
-def kept_figures(mark, runs):
+def kept_figures(mark, nothing, runs):
     """Of a load as fast as it goes: the share of requests that is left."""
-    nothing = {run.round: run.requests_per_s for run in runs if run.subject == "nothing"}
-    figures = [figure(mark, "nothing", "requests per second", nothing.values())]
+    figures = [figure(mark, "nothing", "requests per second", [run["requests_per_s"] for run in nothing])]
     for name, of_name in by_subject(runs):
-        kept = [100 * run.requests_per_s / nothing[run.round] for run in of_name]
-        figures.append(figure(mark, name, "requests kept, %", kept))
+        figures.append(figure(mark, name, "requests kept, %", [100 * run.kept() for run in of_name]))
         figures += cost_figures(mark, name, of_name)
     return figures
 
