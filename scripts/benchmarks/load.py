@@ -39,30 +39,31 @@ class Run:
 def interleaved(mark, load, subjects, captures, options):
     """Runs `load` for some seconds under each subject in each round."""
     load(1)
-    return list(rounds(mark, load, subjects, captures, options))
+    return list(turns(mark, load, subjects, captures, options.rounds, options.seconds))
 
 
 def interleaved_with_nothing(mark, load, subjects, captures, options):
-    """The same, and with nothing between any two. What a machine with neighbours can do changes within a round: only what stands next to
-    each other is compared."""
+    """Runs `load` for a second under each subject in each of twice the rounds, and with nothing between any two. What a machine with
+    neighbours can do changes within a round: only what stands next to each other is compared, and many short runs differ in the median by
+    less than a few long ones."""
     load(1)
-    before = load(options.seconds)
+    before = load(1)
     nothing, runs = [before], []
-    for run in rounds(mark, load, subjects, captures, options):
-        after = load(options.seconds)
+    for run in turns(mark, load, subjects, captures, 2 * options.rounds, 1):
+        after = load(1)
         runs.append(dataclasses.replace(run, beside=(before, after)))
         nothing.append(after)
         before = after
     return nothing, runs
 
 
-def rounds(mark, load, subjects, captures, options):
-    for number in range(options.rounds):
+def turns(mark, load, subjects, captures, rounds, seconds):
+    for number in range(rounds):
         # Whoever comes first in a round differs, so that drift of the machine favours nobody.
         for place in range(len(subjects)):
             subject = subjects[(place + number) % len(subjects)]
-            progress(f"{mark}: round {number + 1} of {options.rounds}: {subject.name}")
-            yield observed(subject, number, load, captures, options.seconds)
+            progress(f"{mark}: round {number + 1} of {rounds}: {subject.name}")
+            yield observed(subject, number, load, captures, seconds)
 
 
 def observed(subject, number, load, captures, seconds):

@@ -52,14 +52,14 @@ class Process:
         return self.wait(20)
 
     def signal_end(self):
-        self.child.send_signal(signal.SIGINT)
+        # Not by Popen.send_signal: that looks first whether the child is over, and takes what `wait` is to get.
+        os.kill(self.child.pid, signal.SIGINT)
         self.interrupted = time.monotonic()
 
     def interrupt_again_if_missed(self):
         """bpftrace 0.17 may miss a SIGINT that comes while it works: it is still polling a second later, and is told again."""
         if self.interrupted and time.monotonic() > self.interrupted + 1 and self.waits_for_events():
-            self.child.send_signal(signal.SIGINT)
-            self.interrupted = time.monotonic()
+            self.signal_end()
 
     def wait(self, limit_s):
         """Waits for its end; gives its CPU seconds and the peak of its resident memory.
@@ -112,7 +112,6 @@ def cpu_seconds(command):
     if child.returncode != 0:
         raise Failure(f"{command[0]} ended with {child.returncode}")
     return usage.ru_utime + usage.ru_stime
-
 
 
 def progress(text):
