@@ -9,10 +9,12 @@ from benchmarks.servers import NginxTls
 
 # How long each run is to last, by its own clock.
 RUN_S = 1
+# What the one before leaves to the kernel is done by then.
+SETTLED_S = 0.3
 
 
 def start(ehl, scratch, options):
-    times = {}
+    up, down = {}, {}
     with NginxTls(scratch) as nginx:
         peers = attachable([Bpftrace(RUN_S), BpftraceHttp(RUN_S), BpftraceTls(nginx.worker, RUN_S)], scratch)
         subjects = [
@@ -24,28 +26,26 @@ def start(ehl, scratch, options):
         ]
         for number in range(options.rounds):
             progress(f"start: round {number + 1} of {options.rounds}")
-            for subject in subjects:
-                times.setdefault(subject.name, []).append(start_and_stop_ms(subject, scratch))
+            for what, ask in (("deadline to exit, ms", lambda process: RUN_S), ("SIGINT to exit, ms", interrupted)):
+                for subject in subjects:
+                    time.sleep(SETTLED_S)
+                    up_ms, down_ms = run_ms(subject, scratch, ask)
+                    up.setdefault(subject.name, []).append(up_ms)
+                    down.setdefault(subject.name, {}).setdefault(what, []).append(down_ms)
     figures = []
-    for name, of_name in times.items():
-        for what, values in zip(("exec to attached, ms", "deadline to exit, ms", "SIGINT to exit, ms"), zip(*of_name)):
-            figures.append(figure("start", name, what, values))
+    for name, up_ms in up.items():
+        figures.append(figure("start", name, "exec to attached, ms", up_ms))
+        figures += [figure("start", name, what, values) for what, values in down[name].items()]
     for ours, theirs in (("ehl sock-http", BpftraceHttp.name), ("ehl ssl-uprobe", BpftraceTls.name)):
-        if theirs in times:
-            ratios = [their[0] / our[0] for our, their in zip(times[ours], times[theirs])]
+        if theirs in up:
+            ratios = [their / our for our, their in zip(up[ours], up[theirs])]
             figures.append(figure("start", ours, f"exec to attached, {theirs}'s times less", ratios))
     return figures
 
 
-def start_and_stop_ms(subject, scratch):
-    up_ms, by_deadline_ms = run_ms(subject, scratch, lambda process: RUN_S)
-    _, by_signal_ms = run_ms(subject, scratch, interrupted)
-    return up_ms, by_deadline_ms, by_signal_ms
-
-
 def run_ms(subject, scratch, ask):
     """From exec to attached; and from when it is to end, which `ask` tells in seconds since then, until it has."""
-    with Process(subject.command(), scratch) as process:
+    with Process(subject.command(), scratch, getattr(subject, "codes", (0,))) as process:
         process.wait_until(lambda: subject.is_attached(process), "attached", poll_s=0.0005)
         up_ms = process.age_ms()
         due_ms = up_ms + 1000 * ask(process)
