@@ -45,8 +45,9 @@ impl Live<'_> {
         let run = begun(hook.name(), hook.describe(), notes, verbose);
         let source = Ring::new(records, memory, monotonic_to_unix_ns());
         let pipeline = Pipeline::new(source, tracker, selection, count);
+        let looks = hook.looks();
         let mut work = Exchanges { hook, run, pipeline, session, unseen: None };
-        let watch = Watch { run_time, quiet: notes.quiet, attached, stopping, grace };
+        let watch = Watch { run_time, quiet: notes.quiet, looks, attached, stopping, grace };
         let Watched { stop_reason, cost } = watch.run(signals, links, &counters, &mut work)?;
         let Exchanges { hook, mut pipeline, session, mut unseen, .. } = work;
         if let Some(unseen) = &mut unseen {

@@ -12,6 +12,7 @@ mod interfaces;
 mod job;
 mod latency;
 mod live;
+mod looks;
 mod packets;
 mod plan;
 mod printing;

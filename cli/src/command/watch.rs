@@ -7,16 +7,12 @@ use std::time::Duration;
 use ehl_probes_common::counter::Counter;
 
 use super::guard::Guard;
+use super::looks::Looks;
 use super::signals::Signals;
 use crate::probe::{Cost, Counters, Links};
 use crate::progress::Progress;
 use crate::render::{ProbeCost, StopReason};
 
-/// Between two looks at what the probe has: at most so long, that 8 MiB of ring do not fill up, and at least, that nobody notices.
-const PAUSES: [Duration; 2] = [Duration::from_micros(300), Duration::from_millis(10)];
-/// Records that are worth a look. To take many of them at a time holds up what else runs on this CPU, and who waits for that: these take
-/// about 0.1 ms, in which a server does not run out of requests that it has.
-const WORTH: u32 = 64;
 /// Records taken before stop conditions are looked at again.
 const BATCH: usize = 64 * 1024;
 
@@ -42,6 +38,8 @@ pub(super) trait Work {
 pub(super) struct Watch<'a> {
     pub(super) run_time: Duration,
     pub(super) quiet: bool,
+    /// At what the probe has.
+    pub(super) looks: Looks,
     /// Called once the probe is attached.
     pub(super) attached: &'a mut dyn FnMut() -> anyhow::Result<()>,
     /// Called when the time is over, with the probe still attached, for at most `grace`.
@@ -60,7 +58,7 @@ pub(super) struct Watched {
 impl Watch<'_> {
     /// Watches until the deadline, a signal, a closed pipe, or until the work has all that was asked for.
     pub(super) fn run(self, signals: Signals, links: Links, counters: &Counters, work: &mut dyn Work) -> anyhow::Result<Watched> {
-        let Watch { run_time, quiet, attached, stopping, grace } = self;
+        let Watch { run_time, quiet, looks, attached, stopping, grace } = self;
         let requested_early = signals.is_requested();
         let guard = Guard::hold(links, run_time + grace, signals)?;
         if requested_early {
@@ -70,13 +68,13 @@ impl Watch<'_> {
         let mut outcome = work.start().map(|()| StopReason::Deadline);
         if outcome.is_ok() {
             attached()?;
-            outcome = watch(work, &guard, grace, counters, &progress);
+            outcome = watch(work, &guard, looks, grace, counters, &progress);
         }
         stopping()?;
         guard.release();
         work.detaching();
         if outcome.is_ok() {
-            outcome = follow(work, &guard).and(outcome);
+            outcome = follow(work, &guard, looks).and(outcome);
         }
         let cost = guard.join().map(|Cost { run_count, run_time_ns }| ProbeCost { run_count, run_time_ns });
         work.detached();
@@ -93,8 +91,15 @@ impl Watch<'_> {
 }
 
 /// Until the time is over, or there is another reason to detach the probe.
-fn watch(work: &mut dyn Work, guard: &Guard, grace: Duration, counters: &Counters, progress: &Progress) -> io::Result<StopReason> {
-    let [_, mut pause] = PAUSES;
+fn watch(
+    work: &mut dyn Work,
+    guard: &Guard,
+    looks: Looks,
+    grace: Duration,
+    counters: &Counters,
+    progress: &Progress,
+) -> io::Result<StopReason> {
+    let mut pause = looks.first();
     loop {
         let found = progress.beside_rows(|| work.step(BATCH))?;
         if work.is_satisfied() {
@@ -108,25 +113,18 @@ fn watch(work: &mut dyn Work, guard: &Guard, grace: Duration, counters: &Counter
             return Ok(StopReason::Deadline);
         }
         progress.update(left, work.rows(), || lost(counters));
-        pause = next_pause(pause, found);
+        pause = looks.next(pause, found);
         thread::park_timeout(pause.min(left));
     }
 }
 
 /// Until the probe is detached: until then, records may come.
-fn follow(work: &mut dyn Work, guard: &Guard) -> io::Result<()> {
+fn follow(work: &mut dyn Work, guard: &Guard, looks: Looks) -> io::Result<()> {
     while !guard.is_released() {
         work.step(BATCH)?;
-        thread::park_timeout(PAUSES[0]);
+        thread::park_timeout(looks.shortest());
     }
     Ok(())
-}
-
-/// As long as so many records take to come that a look is worth it, by those that came in the pause before.
-fn next_pause(before: Duration, found: usize) -> Duration {
-    let [shortest, longest] = PAUSES;
-    let found = u32::try_from(found).unwrap_or(u32::MAX).max(1);
-    (before * WORTH / found).clamp(shortest, longest)
 }
 
 fn lost(counters: &Counters) -> u64 {
@@ -138,29 +136,4 @@ fn drain(work: &mut dyn Work) -> io::Result<StopReason> {
     while work.step(BATCH)? > 0 {}
     work.finish()?;
     Ok(StopReason::Deadline)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_more_comes_the_more_often_is_looked() {
-        let [shortest, longest] = PAUSES;
-        let pauses = |per_ms: usize| {
-            let mut pause = longest;
-            (0..4)
-                .map(|_| {
-                    pause = next_pause(pause, per_ms * pause.as_micros() as usize / 1000);
-                    pause
-                })
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(pauses(0), [longest; 4]);
-        assert_eq!(pauses(5), [longest; 4]);
-        assert_eq!(pauses(16), [Duration::from_millis(4); 4]);
-        assert_eq!(pauses(1000), [shortest; 4]);
-        assert_eq!(next_pause(shortest, usize::MAX), shortest);
-        assert_eq!(next_pause(shortest, 0), longest);
-    }
 }

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 pub(super) use self::sock_http::Packets;
 use self::ssl_uprobe::Processes;
+use super::looks::Looks;
 use super::{Usage, plan};
 use crate::args::{self, ProbeName};
 use crate::probe::{Attached, Counts, needs};
@@ -73,6 +74,14 @@ impl Hook {
         match self {
             Self::SockHttp(_) => None,
             Self::SslUprobe(processes) => Some(processes.unseen(seen)),
+        }
+    }
+
+    /// How often to look at what the probe has.
+    pub(super) fn looks(&self) -> Looks {
+        match self {
+            Self::SockHttp(_) => Looks::PACKETS,
+            Self::SslUprobe(_) => Looks::TLS,
         }
     }
 

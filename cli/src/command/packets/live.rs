@@ -8,6 +8,7 @@ use ehl_probes_common::counter::Counter;
 
 use super::{Pace, PacketHook, PacketReport, Typed};
 use crate::command::live::{begun, monotonic_to_unix_ns, unix_ns};
+use crate::command::looks::Looks;
 use crate::command::signals::Signals;
 use crate::command::watch::{Watch, Watched, Work};
 use crate::command::{job, plan};
@@ -59,7 +60,8 @@ pub(in crate::command) fn hold(
     work: &mut dyn Work,
 ) -> anyhow::Result<Watched> {
     let (attached, stopping) = (&mut || Ok(()), &mut || Ok(()));
-    Watch { run_time, quiet: notes.quiet, attached, stopping, grace: Duration::ZERO }.run(signals, links, counters, work)
+    let watch = Watch { run_time, quiet: notes.quiet, looks: Looks::PACKETS, attached, stopping, grace: Duration::ZERO };
+    watch.run(signals, links, counters, work)
 }
 
 /// The end of the run, once the probe is detached: the accounting, the rest of the output, and what there is to say.
