@@ -12,7 +12,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use super::event::uprobe;
 use super::places::When;
 
-/// While it lives, the kernel is kept ready: the wait goes on beside the verifier.
+/// While it lives, the kernel is kept ready, for some 40 ms: the wait goes on while maps are made and programs verified.
 pub(super) struct Ready {
     /// Tells the thread that it is dropped.
     _over: Sender<()>,
@@ -27,11 +27,12 @@ impl Ready {
     }
 }
 
-/// Probes a file of ours that nobody runs, and once more before that is long ago.
+/// Probes a file of ours that nobody runs, and again before that is long ago.
 fn keep(is_over: &Receiver<()>) {
     /// Less than a grace period.
     const AGAIN: Duration = Duration::from_millis(8);
-    const MOST: u64 = 2;
+    /// Each must be let go of in the end.
+    const MOST: u64 = 4;
     const RET: [u8; MOST as usize] = [0xc3; MOST as usize];
     let Ok(file) = memfd_create(c"ehl", MemfdFlags::CLOEXEC) else { return };
     if rustix::io::write(&file, &RET).is_err() {

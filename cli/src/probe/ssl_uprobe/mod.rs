@@ -90,6 +90,8 @@ pub fn check(measure: bool) -> Result<(), Error> {
 pub struct Made {
     object: Object,
     statistics: Option<OwnedFd>,
+    /// For the first file.
+    ready: Ready,
 }
 
 /// Programs and maps in the kernel. Processes and sockets are followed; no file is probed.
@@ -109,10 +111,12 @@ pub struct Loaded {
 
 /// Makes the maps. [`check`] is to be asked before.
 pub fn make(settings: &Settings) -> Result<Made, Error> {
+    // What takes longest after the verifier, and needs no processor.
+    let ready = Ready::start();
     let mut object = object(settings)?;
     watch_names(&mut object, &settings.names)?;
     let statistics = if settings.measure { Some(Programs::measure(NAME)?) } else { None };
-    Ok(Made { object, statistics })
+    Ok(Made { object, statistics, ready })
 }
 
 /// Loads the programs, and does `meanwhile` what takes its time too: the verifier has one processor for a while. `list` lists the
@@ -123,15 +127,14 @@ pub fn load<R: Send>(
     list: &(dyn Fn() -> Result<Vec<u32>, String> + Sync),
     meanwhile: impl FnOnce() -> R + Send,
 ) -> (Result<Loaded, Error>, R) {
-    let Made { mut object, statistics } = made;
+    let Made { mut object, statistics, ready } = made;
     let ring = object.take_map("RECORDS");
     // A new thread may have to wait for a processor, and the verifier takes longest.
-    let (at_once, (ready, result, sockets, processes, records)) = thread::scope(|scope| {
+    let (at_once, (result, sockets, processes, records)) = thread::scope(|scope| {
         let rest = scope.spawn(|| {
-            let ready = Ready::start();
             let result = meanwhile();
             let (sockets, processes) = (watch_sockets(&object), follow_processes(&object, settings, list));
-            (ready, result, sockets, processes, mapped(ring))
+            (result, sockets, processes, mapped(ring))
         });
         let at_once = object.program_for(CALL, BPF_TRACE_UPROBE_MULTI);
         (at_once, rest.join().unwrap_or_else(|panic| resume_unwind(panic)))
