@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::panic::resume_unwind;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use aya::maps::{Map, MapData};
 use aya_obj::btf::{Btf, BtfFeatures};
@@ -30,9 +30,13 @@ const QUOTED_LINES: usize = 4;
 /// What is to be loaded.
 pub(super) struct Loader<'o> {
     elf: &'o [u8],
-    told: Vec<(&'o str, Vec<u8>)>,
+    told: Vec<Told<'o>>,
+    finds: Vec<Box<dyn FnOnce() -> Vec<Told<'o>> + Send + 'o>>,
     sizes: Vec<(&'o str, u32)>,
 }
+
+/// A static of the programs, and its value as the bytes that it has in memory.
+pub(super) type Told<'o> = (&'o str, Vec<u8>);
 
 /// An object whose maps are in the kernel.
 pub(super) struct Object {
@@ -43,12 +47,18 @@ pub(super) struct Object {
 
 impl<'o> Loader<'o> {
     pub(super) fn new(elf: &'o [u8]) -> Self {
-        Self { elf, told: Vec::new(), sizes: Vec::new() }
+        Self { elf, told: Vec::new(), finds: Vec::new(), sizes: Vec::new() }
     }
 
     /// Gives a static of the programs its value, as the bytes that it has in memory.
     pub(super) fn tell(mut self, name: &'o str, value: impl Into<Vec<u8>>) -> Self {
         self.told.push((name, value.into()));
+        self
+    }
+
+    /// The same for values that take a while to find: that goes on beside all that does not need them.
+    pub(super) fn tell_found(mut self, find: impl FnOnce() -> Vec<Told<'o>> + Send + 'o) -> Self {
+        self.finds.push(Box::new(find));
         self
     }
 
@@ -60,37 +70,45 @@ impl<'o> Loader<'o> {
 
     /// Makes the maps.
     pub(super) fn load(self) -> Result<Object, String> {
-        let Self { elf, told, sizes } = self;
-        let mut object = aya_obj::Object::parse(elf).map_err(|error| error_chain(&error))?;
-        let told = told.iter().map(|(name, value)| (*name, (&value[..], true))).collect();
-        object.patch_map_data(told).map_err(|error| error_chain(&error))?;
-        let types = object.fixup_and_sanitize_btf(&BTF).map_err(|error| error_chain(&error))?.map(Btf::to_bytes);
-        let types = types.map(|types| syscall::load_types(&types)).transpose().map_err(|error| format!("its types: {error}"))?;
-        let mut definitions = std::mem::take(&mut object.maps);
-        for (name, definition) in &mut definitions {
-            if let Some((_, entries)) = sizes.iter().find(|(sized, _)| sized == name) {
-                definition.set_max_entries(*entries);
-            }
-        }
-        let maps = create_all(&mut definitions)?;
-        let text: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();
-        let known = definitions.iter().filter_map(|(name, map)| Some((&name[..], descriptor(maps.get(name)?)?.as_raw_fd(), map)));
-        object.relocate_maps(known, &text).map_err(|error| error_chain(&error))?;
-        object.relocate_calls(&text).map_err(|error| error_chain(&error))?;
-        Ok(Object { object, types, maps })
+        let Self { elf, mut told, finds, sizes } = self;
+        thread::scope(|scope| {
+            let found: Vec<_> = finds.into_iter().map(|find| scope.spawn(find)).collect();
+            let mut object = parse(elf, &sizes)?;
+            // The kernel gets and clears at once what a map may hold: for large ones that goes on side by side, and beside the rest.
+            let large = definitions(&object, is_large);
+            let elsewhere: Vec<_> = large.into_iter().map(|map| scope.spawn(|| create(map))).collect();
+            told.extend(found.into_iter().flat_map(joined));
+            let types = tell_all(&mut object, &told)?;
+            let small = definitions(&object, |map| !is_large(map));
+            let here: Vec<_> = small.into_iter().map(create).collect();
+            let maps = here.into_iter().chain(elsewhere.into_iter().map(joined)).collect::<Result<_, _>>()?;
+            relocate(&mut object, &maps)?;
+            Ok(Object { object, types, maps })
+        })
     }
 }
 
-/// All maps, the large ones side by side: the kernel gets and clears at once what they may hold.
-fn create_all(definitions: &mut HashMap<String, aya_obj::Map>) -> Result<HashMap<String, Map>, String> {
-    let (large, small): (Vec<_>, Vec<_>) = definitions.iter_mut().partition(|(_, definition)| is_large(definition));
-    thread::scope(|scope| {
-        let elsewhere: Vec<_> = large.into_iter().map(|(name, definition)| (name, scope.spawn(|| create(name, definition)))).collect();
-        let here = small.into_iter().map(|(name, definition)| (name, create(name, definition)));
-        let elsewhere = elsewhere.into_iter().map(|(name, made)| (name, made.join().unwrap_or_else(|panic| resume_unwind(panic))));
-        // Those here first: what is lazy takes its turn when it is asked for.
-        here.chain(elsewhere).map(|(name, made)| Ok((name.clone(), made.map_err(|reason| format!("its map {name}: {reason}"))?))).collect()
-    })
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// What the object says of itself, but for the sizes of some maps.
+fn parse(elf: &[u8], sizes: &[(&str, u32)]) -> Result<aya_obj::Object, String> {
+    let mut object = aya_obj::Object::parse(elf).map_err(|error| error_chain(&error))?;
+    for (name, definition) in &mut object.maps {
+        if let Some((_, entries)) = sizes.iter().find(|(sized, _)| sized == name) {
+            definition.set_max_entries(*entries);
+        }
+    }
+    Ok(object)
+}
+
+/// Puts values where the programs read them, and gives the kernel the types.
+fn tell_all(object: &mut aya_obj::Object, told: &[Told<'_>]) -> Result<Option<OwnedFd>, String> {
+    let told = told.iter().map(|(name, value)| (*name, (&value[..], true))).collect();
+    object.patch_map_data(told).map_err(|error| error_chain(&error))?;
+    let types = object.fixup_and_sanitize_btf(&BTF).map_err(|error| error_chain(&error))?.map(Btf::to_bytes);
+    types.map(|types| syscall::load_types(&types)).transpose().map_err(|error| format!("its types: {error}"))
 }
 
 /// Whether the kernel takes a while for it.
@@ -101,19 +119,42 @@ fn is_large(definition: &aya_obj::Map) -> bool {
     u64::from(definition.max_entries()) * entry_bytes >= LEAST_BYTES
 }
 
-fn create(name: &str, definition: &mut aya_obj::Map) -> Result<Map, String> {
+/// Some of its maps.
+fn definitions(object: &aya_obj::Object, wanted: impl Fn(&aya_obj::Map) -> bool) -> Vec<(String, aya_obj::Map)> {
+    object.maps.iter().filter(|(_, definition)| wanted(definition)).map(|(name, definition)| (name.clone(), definition.clone())).collect()
+}
+
+/// Makes one of them.
+fn create((name, mut definition): (String, aya_obj::Map)) -> Result<(String, Map), String> {
     if definition.map_type() == bpf_map_type::BPF_MAP_TYPE_RINGBUF as u32 {
         definition.set_value_size(0);
     }
-    let data = MapData::create(definition.clone(), name, None).map_err(|error| error_chain(&error))?;
-    if !definition.data().is_empty() {
-        syscall::set(data.fd().as_fd(), &FIRST, definition.data()).map_err(|error| error.to_string())?;
+    let is_rodata = definition.section_kind() == EbpfSectionKind::Rodata;
+    let value = definition.data().to_vec();
+    let make = || {
+        let data = MapData::create(definition, &name, None).map_err(|error| error_chain(&error))?;
+        if !value.is_empty() {
+            syscall::set(data.fd().as_fd(), &FIRST, &value).map_err(|error| error.to_string())?;
+        }
+        if is_rodata {
+            // The verifier takes its values for granted, and leaves out what they rule out.
+            syscall::freeze(data.fd().as_fd()).map_err(|error| error.to_string())?;
+        }
+        Map::from_map_data(data).map_err(|error| error_chain(&error))
+    };
+    match make() {
+        Ok(map) => Ok((name, map)),
+        Err(reason) => Err(format!("its map {name}: {reason}")),
     }
-    if definition.section_kind() == EbpfSectionKind::Rodata {
-        // The verifier takes its values for granted, and leaves out what they rule out.
-        syscall::freeze(data.fd().as_fd()).map_err(|error| error.to_string())?;
-    }
-    Map::from_map_data(data).map_err(|error| error_chain(&error))
+}
+
+/// Puts the maps' descriptors into the instructions, and the functions behind those who call them.
+fn relocate(object: &mut aya_obj::Object, maps: &HashMap<String, Map>) -> Result<(), String> {
+    let definitions = std::mem::take(&mut object.maps);
+    let text: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();
+    let known = definitions.iter().filter_map(|(name, map)| Some((&name[..], descriptor(maps.get(name)?)?.as_raw_fd(), map)));
+    object.relocate_maps(known, &text).map_err(|error| error_chain(&error))?;
+    object.relocate_calls(&text).map_err(|error| error_chain(&error))
 }
 
 /// Of a map of a kind that the probes have.

@@ -3,8 +3,6 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
-use std::panic::resume_unwind;
-use std::thread;
 
 use ehl_probes_common::counter::Counter;
 
@@ -78,13 +76,13 @@ impl Processes {
         let (processes, names) = (self.wanted.pids.clone(), self.wanted.comm.clone());
         let settings = Settings { processes, names, ring_bytes: self.ring_bytes, measure: self.measure };
         let list = || with_children(&settings.processes).map_err(|reason| reason.to_string());
-        // Before files are looked for: all the rest waits for the verifier, and that for the maps.
-        let (made, returns) = thread::scope(|scope| {
-            let returns = scope.spawn(ssl_uprobe::returns_are_safe);
-            (ssl_uprobe::make(&settings), returns.join().unwrap_or_else(|panic| resume_unwind(panic)))
-        });
-        let find = || self.find(returns, notes).map(|files| (files, self.cost()));
-        let (loaded, found) = ssl_uprobe::load(made?, &settings, &list, find);
+        // Before all that the programs do not need: it waits for the verifier, and that for the maps.
+        let made = ssl_uprobe::make(&settings)?;
+        let find = || {
+            let returns = ssl_uprobe::returns_are_safe();
+            (returns, self.find(returns, notes).map(|files| (files, self.cost())))
+        };
+        let (loaded, (returns, found)) = ssl_uprobe::load(made, &settings, &list, find);
         let (files, cost) = found?;
         notes.note(cost);
         let (attached, attacher, report) = ssl_uprobe::attach(loaded?, &files)?;

@@ -198,14 +198,11 @@ impl Attacher {
 
 /// Tells the programs what they want to know, and makes their maps.
 fn object(settings: &Settings) -> Result<Object, Error> {
-    let mut loader = Loader::new(ehl_probes::ssl_uprobe());
-    for (name, offset) in kernel::offsets() {
-        loader = loader.tell(name, offset.to_ne_bytes());
-    }
-    loader
+    Loader::new(ehl_probes::ssl_uprobe())
         .tell("FILTER_PROCESSES", [u8::from(!settings.processes.is_empty())])
         .tell("FILTER_NAMES", [u8::from(!settings.names.is_empty())])
-        .tell("BPF_LOOP", [u8::from(kernel::has_loop())])
+        .tell_found(|| vec![("BPF_LOOP", vec![u8::from(kernel::has_loop())])])
+        .tell_found(|| kernel::offsets().into_iter().map(|(name, offset)| (name, offset.to_ne_bytes().to_vec())).collect())
         .size("RECORDS", settings.ring_bytes)
         .load()
         .map_err(|reason| unsupported(&reason))
