@@ -12,7 +12,7 @@ use std::thread::{self, ScopedJoinHandle};
 
 use aya::maps::{Map, MapData};
 use aya_obj::btf::{Btf, BtfFeatures};
-use aya_obj::generated::{BPF_F_XDP_HAS_FRAGS, bpf_attach_type, bpf_map_type, bpf_prog_type};
+use aya_obj::generated::{BPF_F_NO_PREALLOC, BPF_F_XDP_HAS_FRAGS, bpf_attach_type, bpf_map_type, bpf_prog_type};
 use aya_obj::{EbpfSectionKind, ProgramSection};
 
 use super::{error_chain, syscall};
@@ -33,6 +33,7 @@ pub(super) struct Loader<'o> {
     told: Vec<Told<'o>>,
     finds: Vec<Box<dyn FnOnce() -> Vec<Told<'o>> + Send + 'o>>,
     sizes: Vec<(&'o str, u32)>,
+    unfilled: Vec<&'o str>,
 }
 
 /// A static of the programs, and its value as the bytes that it has in memory.
@@ -47,7 +48,7 @@ pub(super) struct Object {
 
 impl<'o> Loader<'o> {
     pub(super) fn new(elf: &'o [u8]) -> Self {
-        Self { elf, told: Vec::new(), finds: Vec::new(), sizes: Vec::new() }
+        Self { elf, told: Vec::new(), finds: Vec::new(), sizes: Vec::new(), unfilled: Vec::new() }
     }
 
     /// Gives a static of the programs its value, as the bytes that it has in memory.
@@ -68,12 +69,18 @@ impl<'o> Loader<'o> {
         self
     }
 
+    /// Lets the kernel get memory for a hash map's entries when they come.
+    pub(super) fn unfilled(mut self, map: &'o str) -> Self {
+        self.unfilled.push(map);
+        self
+    }
+
     /// Makes the maps.
     pub(super) fn load(self) -> Result<Object, String> {
-        let Self { elf, mut told, finds, sizes } = self;
+        let Self { elf, mut told, finds, sizes, unfilled } = self;
         thread::scope(|scope| {
             let found: Vec<_> = finds.into_iter().map(|find| scope.spawn(find)).collect();
-            let mut object = parse(elf, &sizes)?;
+            let mut object = parse(elf, &sizes, &unfilled)?;
             // The kernel gets and clears at once what a map may hold: for large ones that goes on side by side, and beside the rest.
             let large = definitions(&object, is_large);
             let elsewhere: Vec<_> = large.into_iter().map(|map| scope.spawn(|| create(map))).collect();
@@ -92,12 +99,18 @@ fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// What the object says of itself, but for the sizes of some maps.
-fn parse(elf: &[u8], sizes: &[(&str, u32)]) -> Result<aya_obj::Object, String> {
+/// What the object says of itself, but for the sizes of some maps, and that others are to be unfilled.
+fn parse(elf: &[u8], sizes: &[(&str, u32)], unfilled: &[&str]) -> Result<aya_obj::Object, String> {
     let mut object = aya_obj::Object::parse(elf).map_err(|error| error_chain(&error))?;
     for (name, definition) in &mut object.maps {
         if let Some((_, entries)) = sizes.iter().find(|(sized, _)| sized == name) {
             definition.set_max_entries(*entries);
+        }
+        // aya-ebpf defines its hash maps in this way.
+        if let aya_obj::Map::Legacy(map) = definition
+            && unfilled.contains(&&name[..])
+        {
+            map.def.map_flags |= BPF_F_NO_PREALLOC;
         }
     }
     Ok(object)
@@ -115,6 +128,9 @@ fn tell_all(object: &mut aya_obj::Object, told: &[Told<'_>]) -> Result<Option<Ow
 fn is_large(definition: &aya_obj::Map) -> bool {
     const LEAST_BYTES: u64 = 1 << 20;
     let is_ring = definition.map_type() == bpf_map_type::BPF_MAP_TYPE_RINGBUF as u32;
+    if definition.map_flags() & BPF_F_NO_PREALLOC != 0 {
+        return false;
+    }
     let entry_bytes = if is_ring { 1 } else { u64::from(definition.key_size() + definition.value_size()) };
     u64::from(definition.max_entries()) * entry_bytes >= LEAST_BYTES
 }

@@ -4,6 +4,7 @@ use aya::programs::ProgramType;
 use aya::sys::{BpfHelper, is_helper_supported};
 
 use crate::probe::btf::{Btf, with_vmlinux};
+use crate::probe::needs;
 
 /// The programs' name for an offset, and the field.
 const FIELDS: [(&str, &str, &str); 10] = [
@@ -32,6 +33,12 @@ pub(super) fn offsets() -> Vec<(&'static str, u32)> {
 /// Whether it has `bpf_loop` (since 5.17).
 pub(super) fn has_loop() -> bool {
     is_helper_supported(ProgramType::KProbe, BpfHelper::BPF_FUNC_loop).unwrap_or(false)
+}
+
+/// Whether it has a stock of memory for programs: hash maps need not have theirs from the beginning. It is of 6.1, and since 6.7 it
+/// is filled up before somebody who interrupts another may find it empty.
+pub(super) fn has_stock() -> bool {
+    needs::kernel_version().is_some_and(|version| version >= (6, 7))
 }
 
 /// A process's name as the kernel keeps it: cut, and filled up with zeros.

@@ -198,7 +198,10 @@ impl Attacher {
 
 /// Tells the programs what they want to know, and makes their maps.
 fn object(settings: &Settings) -> Result<Object, Error> {
-    Loader::new(ehl_probes::ssl_uprobe())
+    let unfilled: &[_] = if kernel::has_stock() { &["THREADS", "WATCHED"] } else { &[] };
+    let loader = Loader::new(ehl_probes::ssl_uprobe());
+    let loader = unfilled.iter().fold(loader, |loader, map| loader.unfilled(map));
+    loader
         .tell("FILTER_PROCESSES", [u8::from(!settings.processes.is_empty())])
         .tell("FILTER_NAMES", [u8::from(!settings.names.is_empty())])
         .tell_found(|| vec![("BPF_LOOP", vec![u8::from(kernel::has_loop())])])
